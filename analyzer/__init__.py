@@ -1,0 +1,1 @@
+"""The core: reads a repository and decides. Knows no rule."""

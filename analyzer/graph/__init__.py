@@ -1,0 +1,1 @@
+"""All files to graphs: imports, classes, calls, instantiation, reachability."""

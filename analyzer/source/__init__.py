@@ -1,0 +1,1 @@
+"""One file to facts: names resolved, scopes, calls, classes, suppressions."""

@@ -1,0 +1,1 @@
+"""One bug a file, by stage of training."""

@@ -1,0 +1,1 @@
+"""Facts as YAML, each row with the source in which it was read."""

@@ -1,0 +1,1 @@
+"""Jinja2 templates and text that mlfix writes."""
