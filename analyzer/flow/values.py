@@ -1,0 +1,667 @@
+"""Where a value comes from, on demand: back through assignments, attributes, containers, calls and parameters.
+
+Nothing is computed for code that no rule asks about. A rule (or a domain of this package) states what it knows
+outright about an expression; :class:`Evaluator` looks through everything else and keeps the trail as evidence.
+"""
+
+from __future__ import annotations
+
+import ast
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass, replace
+from typing import TYPE_CHECKING, Generic, TypeVar
+
+from ..findings import Evidence
+from ..graph.symbols import Symbol
+from ..source.module import Module
+from ..source.scopes import Binding, Kind, Scope, key_of
+from .reaching import Reaching
+
+if TYPE_CHECKING:
+    from ..graph.project import Project
+
+T = TypeVar("T")
+DEEPEST_CALL = 6
+MOST_CALLERS = 12
+MOST_STEPS = 1500
+LONGEST_TRAIL = 6
+_MODULE_BASES = frozenset(
+    {
+        "torch.nn.Module",
+        "torch.nn.modules.Module",
+        "pytorch_lightning.LightningModule",
+        "lightning.LightningModule",
+        "lightning.pytorch.LightningModule",
+    }
+)
+
+
+@dataclass(frozen=True, eq=False)
+class Frame:
+    """A scope under evaluation. ``arguments`` are the values of its parameters where a call was followed into it."""
+
+    module: Module
+    scope: Scope
+    arguments: dict[str, Operand] | None = None
+    depth: int = 0
+
+
+@dataclass(frozen=True, eq=False)
+class Operand:
+    """An expression and the frame in which it is evaluated."""
+
+    node: ast.expr
+    frame: Frame
+
+    @property
+    def module(self) -> Module:
+        """The file it stands in."""
+        return self.frame.module
+
+    def sub(self, node: ast.expr) -> Operand:
+        """Another expression of the same frame."""
+        return Operand(node, self.frame)
+
+    def text(self) -> str:
+        """The expression as written, shortened."""
+        return self.module.snippet(self.node)
+
+
+@dataclass(frozen=True)
+class Known(Generic[T]):
+    """One thing that a value may be, with the lines that say so, origin first."""
+
+    what: T
+    trail: tuple[Evidence, ...] = ()
+
+    def after(self, step: Evidence) -> Known[T]:
+        """The same thing one step further on."""
+        if self.trail and self.trail[-1].path == step.path and self.trail[-1].line == step.line:
+            return self
+        if len(self.trail) >= LONGEST_TRAIL:
+            return self
+        return replace(self, trail=(*self.trail, step))
+
+
+@dataclass(frozen=True)
+class Source:
+    """One step back: where a name's value comes from.
+
+    ``operand`` is the expression (None: nothing more is known), ``index`` the path into it where it was unpacked,
+    ``binding`` the binding passed through, ``step`` what to tell about it.
+    """
+
+    operand: Operand | None
+    binding: Binding | None = None
+    index: tuple[int, ...] = ()
+    is_element: bool = False
+    step: Evidence | None = None
+
+
+class Flow:
+    """Value flow over a project. One instance a run; forgets a file when the project closes it."""
+
+    def __init__(self, project: Project) -> None:
+        self.project = project
+        self._reaching: dict[int, tuple[Scope, Reaching]] = {}
+
+    def forget(self, path: str) -> None:
+        """Drop what was computed, after a file was closed: its nodes' identities may be used again."""
+        self._reaching.clear()
+
+    def reaching(self, scope: Scope) -> Reaching:
+        """The reaching definitions of a scope, computed once."""
+        found = self._reaching.get(id(scope))
+        if found is None:
+            found = self._reaching[id(scope)] = (scope, Reaching(scope))
+        return found[1]
+
+    def frame(self, module: Module, node: ast.AST) -> Frame:
+        """The frame of the scope in which a node stands, nothing known of its parameters."""
+        return Frame(module, module.scope_of(node))
+
+    def operand(self, module: Module, node: ast.expr) -> Operand:
+        """An expression where it stands."""
+        return Operand(node, self.frame(module, node))
+
+    # One step back from a name, attribute or constant subscript.
+
+    def sources(self, op: Operand) -> list[Source]:
+        """Where the value of a name, attribute chain or constant subscript comes from; [] where nothing is known."""
+        key = key_of(op.node)
+        if key is None:
+            return []
+        frame = op.frame
+        bindings = self.reaching(frame.scope).at(op.node)
+        if bindings:
+            return [s for b in _ordered(bindings) for s in self.of_binding(b, frame)]
+        head = key.partition(".")[0].partition("[")[0]
+        if key == head:
+            return self._free_name(key, op)
+        if isinstance(op.node, ast.Attribute):
+            return self._of_attribute(op)
+        if isinstance(op.node, ast.Subscript):
+            return self._of_item(op)
+        return []
+
+    def _free_name(self, name: str, op: Operand) -> list[Source]:
+        frame = op.frame
+        home = frame.scope.lookup(name)
+        if home is None:
+            symbol = self.project.symbols.local(frame.module.path, name)
+            return self._of_symbol(symbol) if isinstance(symbol, Symbol) else []
+        outer = frame if home is frame.scope else Frame(frame.module, home, None, frame.depth)
+        found: list[Source] = []
+        for binding in home.bindings[name]:
+            found += self.of_binding(binding, outer)
+        return found
+
+    def _of_symbol(self, symbol: Symbol) -> list[Source]:
+        """A top-level name of another file: its bindings there."""
+        module = self.project.try_module(symbol.path)
+        if module is None or not symbol.qualname:
+            return []
+        scope = module.root_scope
+        bindings = scope.bindings.get(symbol.qualname, [])
+        frame = Frame(module, scope)
+        return [s for b in bindings if b.kind is not Kind.IMPORT for s in self.of_binding(b, frame)]
+
+    def of_binding(self, binding: Binding, frame: Frame) -> list[Source]:
+        """Where one binding's value comes from."""
+        module = frame.module
+        if binding.kind is Kind.PARAMETER:
+            return self._of_parameter(binding, frame)
+        if binding.kind is Kind.IMPORT:
+            symbol = self.project.symbols.resolve(module.path, binding.target)
+            return self._of_symbol(symbol) if isinstance(symbol, Symbol) else []
+        if binding.kind is Kind.DEFINE or binding.value is None:
+            return [Source(None, binding)]
+        if binding.kind is Kind.ITERATE:
+            note = f"`{binding.key}` runs over `{module.snippet(binding.value)}`"
+        elif binding.kind is Kind.AUGMENT or binding.kind is Kind.UPDATE:
+            note = f"`{binding.key}` is changed by `{_first_line(module, binding.node)}`"
+        else:
+            note = f"`{binding.key}` is set to `{module.snippet(binding.value)}`"
+        step = module.evidence(binding.node, note)
+        operand = Operand(binding.value, frame)
+        return [Source(operand, binding, binding.index, binding.kind is Kind.ITERATE, step)]
+
+    def _of_parameter(self, binding: Binding, frame: Frame) -> list[Source]:
+        if frame.arguments is not None:
+            given = frame.arguments.get(binding.key)
+            return [] if given is None else [Source(given, binding)]
+        found: list[Source] = []
+        for arguments, call, caller in self.callers(frame):
+            given = arguments.get(binding.key)
+            if given is not None:
+                name = frame.scope.qualname.rpartition(".")[2]
+                note = f"`{given.text()}` is passed to `{name}` as `{binding.key}`"
+                found.append(Source(given, binding, step=caller.evidence(call, note)))
+        default = self.default_of(binding.key, frame)
+        if default is not None and not found:
+            note = f"`{binding.key}` is `{default.text()}` by default"
+            found.append(Source(default, binding, step=frame.module.evidence(default.node, note)))
+        return found
+
+    def default_of(self, parameter: str, frame: Frame) -> Operand | None:
+        """The default of a function's parameter, None where it has none."""
+        node = frame.scope.node
+        if not isinstance(node, (ast.FunctionDef, ast.AsyncFunctionDef, ast.Lambda)):
+            return None
+        arguments = node.args
+        positional = [*arguments.posonlyargs, *arguments.args]
+        pairs = list(zip(positional[len(positional) - len(arguments.defaults) :], arguments.defaults, strict=True))
+        pairs += [(a, d) for a, d in zip(arguments.kwonlyargs, arguments.kw_defaults, strict=True) if d is not None]
+        outer = Frame(frame.module, frame.scope.parent or frame.scope, None, frame.depth)
+        return next((Operand(d, outer) for a, d in pairs if a.arg == parameter), None)
+
+    def callers(self, frame: Frame) -> Iterator[tuple[dict[str, Operand], ast.Call, Module]]:
+        """The calls that enter a frame's function: arguments by parameter, the call, its file. None if too many."""
+        if frame.depth >= DEEPEST_CALL or not isinstance(frame.scope.node, (ast.FunctionDef, ast.AsyncFunctionDef)):
+            return
+        symbol = Symbol(frame.module.path, frame.scope.qualname)
+        owner = frame.scope.parent if frame.scope.parent is not None and frame.scope.parent.is_class else None
+        name = frame.scope.qualname.rpartition(".")[2]
+        targets = [symbol]
+        if owner is not None and name == "__init__":
+            targets = [Symbol(symbol.path, owner.qualname)]
+        sites = [s for t in targets for s in self.project.call_sites(t)]
+        if owner is not None and not sites and name not in ("__init__", "forward", "__call__"):
+            sites = [s for s in self.project.possible_call_sites(name) if self._may_enter(s.path, s.line, name, symbol)]
+        if len(sites) > MOST_CALLERS:
+            return
+        for site in sites:
+            module = self.project.try_module(site.path)
+            if module is None:
+                continue
+            for call in module.calls():
+                if call.lineno != site.line or _last_name(call.func) != (
+                    owner.qualname.rpartition(".")[2] if owner and name == "__init__" else name
+                ):
+                    continue
+                outer = self.frame(module, call)
+                outer = Frame(module, outer.scope, None, frame.depth + 1)
+                yield self.bind(call, outer, frame.scope), call, module
+
+    def _may_enter(self, path: str, line: int, name: str, symbol: Symbol) -> bool:
+        """Whether the receiver of ``x.name(...)`` is an instance of the method's class (or its subclass)."""
+        module = self.project.try_module(path)
+        if module is None:
+            return False
+        for call in module.calls():
+            if call.lineno == line and isinstance(call.func, ast.Attribute) and call.func.attr == name:
+                for klass in self.classes_of(self.operand(module, call.func.value)):
+                    if self.project.symbols.method(klass, name) == symbol:
+                        return True
+        return False
+
+    def bind(self, call: ast.Call, caller: Frame, callee: Scope) -> dict[str, Operand]:
+        """The argument of each of a function's parameters in one call. ``*args`` and ``**kwargs`` stay unknown."""
+        node = callee.node
+        if not isinstance(node, (ast.FunctionDef, ast.AsyncFunctionDef, ast.Lambda)):
+            return {}
+        names = [a.arg for a in (*node.args.posonlyargs, *node.args.args)]
+        is_method = callee.parent is not None and callee.parent.is_class and not _is_static(node)
+        through_class = is_method and isinstance(call.func, ast.Attribute) and self._is_class(call.func.value, caller)
+        if is_method and names and not through_class:
+            names = names[1:]
+        given: dict[str, Operand] = {}
+        for position, argument in enumerate(call.args):
+            if isinstance(argument, ast.Starred):
+                break
+            if position < len(names):
+                given[names[position]] = Operand(argument, caller)
+        for keyword in call.keywords:
+            if keyword.arg is not None:
+                given[keyword.arg] = Operand(keyword.value, caller)
+        return given
+
+    def _is_class(self, node: ast.expr, frame: Frame) -> bool:
+        symbol = self.project.resolve(frame.module, node)
+        return isinstance(symbol, Symbol) and self.project.symbols.klass(symbol) is not None
+
+    # Attributes and instances.
+
+    def _of_attribute(self, op: Operand) -> list[Source]:
+        node = op.node
+        assert isinstance(node, ast.Attribute)
+        symbol = self.project.resolve(op.module, node)
+        if isinstance(symbol, Symbol) and symbol.qualname and symbol.path != op.module.path:
+            return self._of_symbol(symbol)
+        return [s for klass in self.classes_of(op.sub(node.value)) for s in self.attribute_sources(klass, node.attr)]
+
+    def attribute_sources(self, klass: Symbol, name: str) -> list[Source]:
+        """Every place that gives an attribute of a class's instances a value: methods, class body, constructor."""
+        found: list[Source] = []
+        for base in self.project.symbols.ancestry(klass):
+            if not isinstance(base, Symbol):
+                continue
+            module = self.project.try_module(base.path)
+            scope = module.scope_named(base.qualname) if module is not None else None
+            if module is None or scope is None:
+                continue
+            for method in scope.children:
+                own = _self_name(method)
+                if own is not None:
+                    for binding in method.bindings.get(f"{own}.{name}", []):
+                        found += self.of_binding(binding, Frame(module, method))
+            for binding in scope.bindings.get(name, []):
+                found += self.of_binding(binding, Frame(module, scope))
+            if any(isinstance(s, ast.AnnAssign) and key_of(s.target) == name for s in _body(scope)):
+                found += self._of_field(base, name)
+            if found:
+                break
+        return found
+
+    def _of_field(self, klass: Symbol, name: str) -> list[Source]:
+        """A dataclass field's values: the keyword arguments of the calls that make an instance."""
+        found: list[Source] = []
+        sites = self.project.call_sites(klass)
+        for site in sites[:MOST_CALLERS]:
+            module = self.project.try_module(site.path)
+            for call in module.calls() if module is not None else ():
+                if (
+                    module is not None
+                    and call.lineno == site.line
+                    and _last_name(call.func) == klass.qualname.rpartition(".")[2]
+                ):
+                    for keyword in call.keywords:
+                        if keyword.arg == name:
+                            note = f"`{name}` of `{klass.qualname}` is `{module.snippet(keyword.value)}`"
+                            operand = self.operand(module, keyword.value)
+                            found.append(Source(operand, step=module.evidence(keyword.value, note)))
+        return found
+
+    def _of_item(self, op: Operand) -> list[Source]:
+        """``d['k']`` of a dictionary whose literal is found."""
+        node = op.node
+        assert isinstance(node, ast.Subscript)
+        return list(self.items(op.sub(node.value), node.slice))
+
+    def items(self, container: Operand, key: ast.expr, depth: int = 0) -> Iterator[Source]:
+        """The values that a constant key or position of a container may hold."""
+        if not isinstance(key, ast.Constant) or depth > DEEPEST_CALL:
+            return
+        node = container.node
+        module = container.module
+        if isinstance(node, ast.Dict):
+            for name, value in zip(node.keys, node.values, strict=True):
+                if isinstance(name, ast.Constant) and name.value == key.value:
+                    note = f"{key.value!r} is `{module.snippet(value)}`"
+                    yield Source(container.sub(value), step=module.evidence(value, note))
+        elif isinstance(node, (ast.Tuple, ast.List)) and isinstance(key.value, int):
+            if -len(node.elts) <= key.value < len(node.elts):
+                yield Source(container.sub(node.elts[key.value]))
+        elif isinstance(node, ast.Call):
+            if isinstance(node.func, ast.Name) and node.func.id == "dict":
+                for keyword in node.keywords:
+                    if keyword.arg == key.value:
+                        yield Source(container.sub(keyword.value))
+            for result in self.returns(container):
+                yield from self._stored(result, key, depth)
+        elif key_of(node) is not None:
+            for source in self.sources(container):
+                if source.operand is not None and not source.is_element and not source.index:
+                    if source.binding is None or source.binding.kind is not Kind.UPDATE:
+                        yield from self._stored(source.operand, key, depth)
+
+    def _stored(self, container: Operand, key: ast.Constant, depth: int) -> Iterator[Source]:
+        """A container's items, with those stored into the name that holds it (``out['k'] = v``)."""
+        name = key_of(container.node)
+        if name is not None:
+            for binding in container.frame.scope.bindings.get(f"{name}[{key.value!r}]", []):
+                yield from self.of_binding(binding, container.frame)
+        yield from self.items(container, key, depth + 1)
+
+    def classes_of(self, op: Operand) -> list[Symbol]:
+        """The project's classes of which a value may be an instance."""
+        return _unique(k.what for k in _Instances(self).evaluate(op))
+
+    # Calls.
+
+    def callees(self, op: Operand) -> list[tuple[Module, Scope]]:
+        """The project's functions that a call may enter: by name, ``self.method``, known receiver, module call."""
+        call = op.node
+        assert isinstance(call, ast.Call)
+        symbols: list[Symbol] = []
+        direct = self.project.resolve(op.module, call.func)
+        if isinstance(direct, Symbol):
+            symbols.append(direct)
+        elif isinstance(call.func, ast.Attribute):
+            for klass in self.classes_of(op.sub(call.func.value)):
+                method = self.project.symbols.method(klass, call.func.attr)
+                if method is not None:
+                    symbols.append(method)
+        if not symbols and direct is None:
+            # An instance that is called: a module's forward.
+            for klass in self.classes_of(op.sub(call.func)):
+                for name in ("forward", "__call__") if self.is_module(klass) else ("__call__",):
+                    method = self.project.symbols.method(klass, name)
+                    if method is not None:
+                        symbols.append(method)
+                        break
+        return [found for s in symbols if (found := self.function(s)) is not None]
+
+    def is_module(self, klass: Symbol) -> bool:
+        """Whether a class is a ``torch.nn.Module``."""
+        return self.project.symbols.is_subclass(klass, _MODULE_BASES)
+
+    def function(self, symbol: Symbol) -> tuple[Module, Scope] | None:
+        """The file and scope of a function of the project; None for a class or anything else."""
+        if self.project.symbols.function(symbol) is None:
+            return None
+        module = self.project.try_module(symbol.path)
+        scope = module.scope_named(symbol.qualname) if module is not None else None
+        return (module, scope) if module is not None and scope is not None else None
+
+    def returns(self, op: Operand) -> list[Operand]:
+        """The expressions that a call of the project's functions may return, in the callee's frame."""
+        call = op.node
+        if not isinstance(call, ast.Call) or op.frame.depth >= DEEPEST_CALL:
+            return []
+        found: list[Operand] = []
+        for module, scope in self.callees(op):
+            arguments = self.bind(call, op.frame, scope)
+            frame = Frame(module, scope, self._with_defaults(arguments, Frame(module, scope)), op.frame.depth + 1)
+            found += [Operand(value, frame) for value in returned(scope)]
+        return found
+
+    def _with_defaults(self, arguments: dict[str, Operand], frame: Frame) -> dict[str, Operand]:
+        for name in [k for k, bs in frame.scope.bindings.items() if any(b.kind is Kind.PARAMETER for b in bs)]:
+            if name not in arguments:
+                default = self.default_of(name, frame)
+                if default is not None:
+                    arguments[name] = default
+        return arguments
+
+
+class Evaluator(Generic[T]):
+    """What a value may be, in one domain. Subclass it and say what is known outright; it looks through the rest.
+
+    ``expression`` is asked first for every expression. Returning None means "look through": names to their bindings,
+    calls to what they return, conditionals to both sides. Returning a sequence ends the search there.
+    """
+
+    def __init__(self, flow: Flow) -> None:
+        self.flow = flow
+        self.project = flow.project
+        self._active: set[tuple[int, int]] = set()
+        self._steps = 0
+
+    def expression(self, op: Operand) -> Sequence[Known[T]] | None:
+        """What the domain knows of an expression; None to look through it."""
+        raise NotImplementedError
+
+    def element(self, known: list[Known[T]], op: Operand, index: tuple[int, ...]) -> list[Known[T]]:
+        """What unpacking, iterating or indexing makes of a value. As the whole, unless a domain says otherwise."""
+        return known
+
+    def update(self, known: list[Known[T]], binding: Binding, op: Operand) -> list[Known[T]]:
+        """What an in-place change or augmented assignment makes of a value. ``op`` is what is put in or called."""
+        return known
+
+    def evaluate(self, op: Operand) -> list[Known[T]]:
+        """Everything that the value may be; [] where nothing is known."""
+        mark = (id(op.node), id(op.frame.scope) ^ op.frame.depth)
+        self._steps += 1
+        if mark in self._active or self._steps > MOST_STEPS:
+            return []
+        self._active.add(mark)
+        try:
+            outright = self.expression(op)
+            return list(outright) if outright is not None else self._look_through(op)
+        finally:
+            self._active.discard(mark)
+
+    def _look_through(self, op: Operand) -> list[Known[T]]:
+        node = op.node
+        if isinstance(node, ast.IfExp):
+            return self._any(op, [node.body, node.orelse])
+        if isinstance(node, ast.BoolOp):
+            return self._any(op, node.values)
+        if isinstance(node, (ast.NamedExpr, ast.Starred, ast.Await)):
+            return self.evaluate(op.sub(node.value))
+        if isinstance(node, ast.Call):
+            return self._called(op)
+        if isinstance(node, ast.Subscript) and key_of(node) is None:
+            return self.element(self.evaluate(op.sub(node.value)), op, ())
+        if isinstance(node, (ast.Name, ast.Attribute, ast.Subscript)):
+            sources = self.flow.sources(op)
+            if sources:
+                return _distinct([k for s in sources for k in self._from(s)])
+            if isinstance(node, ast.Subscript):
+                return self.element(self.evaluate(op.sub(node.value)), op, ())
+        return []
+
+    def _any(self, op: Operand, nodes: Sequence[ast.expr]) -> list[Known[T]]:
+        return _distinct([k for n in nodes for k in self.evaluate(op.sub(n))])
+
+    def _called(self, op: Operand) -> list[Known[T]]:
+        found: list[Known[T]] = []
+        for result in self.flow.returns(op):
+            name = result.frame.scope.qualname
+            step = result.module.evidence(result.node, f"`{name}` returns `{result.text()}`")
+            found += [k.after(step) for k in self.evaluate(result)]
+        return _distinct(found)
+
+    def _from(self, source: Source) -> list[Known[T]]:
+        op, binding = source.operand, source.binding
+        if op is None:
+            return []
+        if binding is not None and binding.kind in (Kind.UPDATE, Kind.AUGMENT):
+            # In a loop a change starts from itself, one turn earlier.
+            mark = (id(binding), op.frame.depth)
+            if mark in self._active:
+                return []
+            self._active.add(mark)
+            try:
+                before = [s for b in _ordered(binding.previous) for s in self.flow.of_binding(b, op.frame)]
+                known = [k for s in before for k in self._from(s)]
+            finally:
+                self._active.discard(mark)
+            return self.update(_distinct(known), binding, op)
+        index = source.index
+        if index and isinstance(op.node, (ast.Tuple, ast.List)) and index[0] < len(op.node.elts):
+            return self._from(replace(source, operand=op.sub(op.node.elts[index[0]]), index=index[1:]))
+        if index and isinstance(op.node, ast.Call):
+            known = self._unpacked(op, index)
+        else:
+            known = self.evaluate(op)
+            if index or source.is_element:
+                known = self.element(known, op, index)
+        return [k.after(source.step) for k in known] if source.step is not None else known
+
+    def _unpacked(self, op: Operand, index: tuple[int, ...]) -> list[Known[T]]:
+        """``a, b = f()``: element by element where f returns a tuple."""
+        outright = self.expression(op)
+        if outright is not None:
+            return self.element(list(outright), op, index)
+        found: list[Known[T]] = []
+        for result in self.flow.returns(op):
+            if isinstance(result.node, (ast.Tuple, ast.List)) and index[0] < len(result.node.elts):
+                chosen = result.sub(result.node.elts[index[0]])
+                step = chosen.module.evidence(
+                    chosen.node, f"`{result.frame.scope.qualname}` returns `{chosen.text()}` at position {index[0]}"
+                )
+                found += [k.after(step) for k in self._from(Source(chosen, index=index[1:]))]
+            else:
+                found += self.element(self.evaluate(result), result, index)
+        return _distinct(found)
+
+
+class _Instances(Evaluator[Symbol]):
+    """Of which classes of the project a value may be an instance."""
+
+    def expression(self, op: Operand) -> Sequence[Known[Symbol]] | None:
+        node = op.node
+        if isinstance(node, ast.Name):
+            scope = op.frame.scope.lookup(node.id)
+            if (
+                scope is not None
+                and scope.method is scope
+                and _self_name(scope) == node.id
+                and scope.parent is not None
+            ):
+                return [Known(Symbol(op.module.path, scope.parent.qualname))]
+            annotated = self._annotated(op, scope)
+            if annotated is not None:
+                return [Known(annotated)]
+        if isinstance(node, ast.Call):
+            symbol = self.project.resolve(op.module, node.func)
+            if isinstance(symbol, Symbol) and self.project.symbols.klass(symbol) is not None:
+                return [Known(symbol, (op.module.evidence(node, f"`{symbol.qualname}` is made here"),))]
+            if isinstance(node.func, ast.Attribute) and node.func.attr in (
+                "to",
+                "cuda",
+                "cpu",
+                "train",
+                "eval",
+                "half",
+                "float",
+            ):
+                return self.evaluate(op.sub(node.func.value))
+            if isinstance(symbol, str) and node.args and symbol.rpartition(".")[2] in _WRAPPERS:
+                return self.evaluate(op.sub(node.args[0]))
+        return None
+
+    def _annotated(self, op: Operand, scope: Scope | None) -> Symbol | None:
+        for binding in scope.bindings[op.node.id] if scope is not None and isinstance(op.node, ast.Name) else ():
+            annotation = getattr(binding.node, "annotation", None)
+            if isinstance(annotation, ast.Constant) and isinstance(annotation.value, str):
+                symbol = self.project.symbols.local(op.module.path, annotation.value)
+            elif isinstance(annotation, (ast.Name, ast.Attribute)):
+                symbol = self.project.resolve(op.module, annotation)
+            else:
+                continue
+            if isinstance(symbol, Symbol) and self.project.symbols.klass(symbol) is not None:
+                return symbol
+        return None
+
+
+_WRAPPERS = {"DataParallel", "DistributedDataParallel", "compile", "FullyShardedDataParallel", "script", "deepcopy"}
+
+
+def returned(scope: Scope) -> list[ast.expr]:
+    """The expressions that a function returns; of a generator, those it yields."""
+    node = scope.node
+    if isinstance(node, ast.Lambda):
+        return [node.body]
+    found: list[ast.expr] = []
+    stack: list[ast.AST] = list(_body(scope))[::-1]
+    while stack:
+        current = stack.pop()
+        if isinstance(current, (ast.FunctionDef, ast.AsyncFunctionDef, ast.ClassDef, ast.Lambda)):
+            continue
+        if isinstance(current, (ast.Return, ast.Yield)) and current.value is not None:
+            found.append(current.value)
+        stack.extend(reversed(list(ast.iter_child_nodes(current))))
+    return found
+
+
+def _body(scope: Scope) -> list[ast.stmt]:
+    return [] if isinstance(scope.node, ast.Lambda) else scope.node.body
+
+
+def _self_name(scope: Scope) -> str | None:
+    """The name of a method's first parameter (``self``), None for static methods and functions."""
+    node = scope.node
+    if (
+        not isinstance(node, (ast.FunctionDef, ast.AsyncFunctionDef))
+        or scope.parent is None
+        or not scope.parent.is_class
+    ):
+        return None
+    arguments = [*node.args.posonlyargs, *node.args.args]
+    return arguments[0].arg if arguments and not _is_static(node) else None
+
+
+def _is_static(node: ast.FunctionDef | ast.AsyncFunctionDef | ast.Lambda) -> bool:
+    return not isinstance(node, ast.Lambda) and any(
+        isinstance(d, ast.Name) and d.id == "staticmethod" for d in node.decorator_list
+    )
+
+
+def _last_name(node: ast.expr) -> str:
+    return node.attr if isinstance(node, ast.Attribute) else node.id if isinstance(node, ast.Name) else ""
+
+
+def _first_line(module: Module, node: ast.AST) -> str:
+    return module.line_text(node).strip()
+
+
+def _ordered(bindings: frozenset[Binding] | set[Binding]) -> list[Binding]:
+    return sorted(bindings, key=lambda b: (getattr(b.node, "lineno", 0), getattr(b.node, "col_offset", 0), b.key))
+
+
+def _unique(items: Iterator[Symbol]) -> list[Symbol]:
+    return list(dict.fromkeys(items))
+
+
+def _distinct(known: list[Known[T]]) -> list[Known[T]]:
+    """Each thing once, by its shortest trail."""
+    best: dict[T, Known[T]] = {}
+    for item in known:
+        kept = best.get(item.what)
+        if kept is None or len(item.trail) < len(kept.trail):
+            best[item.what] = item
+    return list(best.values())

@@ -1,0 +1,112 @@
+"""The project's graphs (networkx): what imports, derives from, calls and makes what, and what an entry point reaches."""
+
+from __future__ import annotations
+
+import posixpath
+from functools import cached_property
+from typing import TYPE_CHECKING
+
+import networkx as nx
+
+from ..source.facts import IMPORT_STAR, FileFacts
+from .symbols import Symbol
+
+if TYPE_CHECKING:
+    from .project import Project
+
+_TEST_FOLDERS = {"test", "tests", "testing"}
+
+
+class Graphs:
+    """Graphs over files (paths) and symbols, each built on first use.
+
+    Nodes of :attr:`imports` are paths; nodes of :attr:`uses` are :class:`Symbol`, where a file's own top-level code is
+    ``Symbol(path, "")``. Edges run from the user to what it uses.
+    """
+
+    def __init__(self, project: Project) -> None:
+        self.project = project
+
+    @cached_property
+    def imports(self) -> nx.DiGraph:
+        """Which file imports which."""
+        graph = nx.DiGraph()
+        graph.add_nodes_from(self.project.files)
+        symbols = self.project.symbols
+        for path, facts in self.project.files.items():
+            for item in facts.imports:
+                target = symbols.resolve(path, item.target)
+                if isinstance(target, Symbol):
+                    graph.add_edge(path, target.path, line=item.line)
+                file = symbols.module_file(path, item.target) if item.local == IMPORT_STAR else None
+                if file is not None:
+                    graph.add_edge(path, file, line=item.line)
+        return graph
+
+    @cached_property
+    def classes(self) -> nx.DiGraph:
+        """Which class derives from which; bases outside the project are dotted names."""
+        graph = nx.DiGraph()
+        for path, facts in self.project.files.items():
+            for klass in facts.classes:
+                symbol = Symbol(path, klass.qualname)
+                graph.add_node(symbol)
+                for base in self.project.symbols.base_symbols(symbol):
+                    graph.add_edge(symbol, base)
+        return graph
+
+    @cached_property
+    def calls(self) -> nx.DiGraph:
+        """Which function (or top-level code) calls or instantiates which; ``line`` and ``path`` on each edge."""
+        graph = nx.DiGraph()
+        for path, facts in self.project.files.items():
+            for call in facts.calls:
+                target = self.project.called(path, call)
+                if target is not None:
+                    graph.add_edge(Symbol(path, call.scope), target, path=path, line=call.line)
+        return graph
+
+    def entry_points(self) -> list[str]:
+        """Files that a person runs: guarded or top-level scripts, console scripts' modules, ``__main__`` modules.
+
+        Tests and packaging scripts do not count.
+        """
+        files = self.project.files
+        scripts = {p for name in self.project.console_scripts if (p := self._file_of(name)) is not None}
+        return sorted(p for p, facts in files.items() if p in scripts or _is_script(p, facts))
+
+    def _file_of(self, dotted: str) -> str | None:
+        for folder in ("", "src/"):
+            for tail in (".py", "/__init__.py"):
+                path = folder + dotted.replace(".", "/") + tail
+                if path in self.project.files:
+                    return path
+        return None
+
+    @cached_property
+    def reachable_files(self) -> frozenset[str]:
+        """Files that some entry point imports, directly or not; the entry points too."""
+        found: set[str] = set()
+        for entry in self.entry_points():
+            if entry not in found:
+                found.add(entry)
+                found |= nx.descendants(self.imports, entry)
+        return frozenset(found)
+
+
+def is_test(path: str) -> bool:
+    """Whether a path is a test by the conventions of pytest and unittest."""
+    folders, name = posixpath.split(path)
+    return (
+        name.startswith("test_")
+        or name.endswith("_test.py")
+        or name == "conftest.py"
+        or any(part in _TEST_FOLDERS for part in folders.split("/"))
+    )
+
+
+def _is_script(path: str, facts: FileFacts) -> bool:
+    name = posixpath.basename(path)
+    if name in ("setup.py", "conftest.py", "__init__.py") or is_test(path):
+        return False
+    return facts.has_main_guard or facts.runs_at_import or name == "__main__.py"

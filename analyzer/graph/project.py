@@ -1,0 +1,184 @@
+"""The whole repository as the rules see it: files, names, callers, graphs, dependency ranges."""
+
+from __future__ import annotations
+
+from collections import OrderedDict, defaultdict
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass
+from functools import cached_property
+from typing import TYPE_CHECKING
+
+from ..source.facts import Call, FileFacts
+from ..source.module import Module
+from ..source.reader import Sources, Text, Unreadable, decode, parse
+from .symbols import Symbol, SymbolTable
+
+if TYPE_CHECKING:
+    import ast
+
+    from ..flow.values import Flow
+    from ..project.dependencies import DependencyTable
+    from .graphs import Graphs
+
+_OPEN_MODULES = 64
+
+
+@dataclass(frozen=True, slots=True)
+class CallSite:
+    """A call of a project's function or class: where it stands."""
+
+    path: str
+    line: int
+    scope: str
+
+
+class Project:
+    """Read-only view of a repository. Picklable before its first use; everything else is made on demand.
+
+    Args:
+        sources: where files are read from.
+        files: facts of every readable Python file, by relative path.
+        dependencies: what the repository says of the packages it needs.
+        data_files: relative paths of all other files (configs, text), as found.
+        console_scripts: dotted modules that the packaging metadata installs as commands.
+    """
+
+    def __init__(
+        self,
+        sources: Sources,
+        files: Mapping[str, FileFacts],
+        dependencies: DependencyTable,
+        data_files: Iterable[str] = (),
+        console_scripts: Iterable[str] = (),
+    ) -> None:
+        self.sources = sources
+        self.files = files
+        self.dependencies = dependencies
+        self.data_files = tuple(data_files)
+        self.console_scripts = tuple(console_scripts)
+        self.symbols = SymbolTable(files)
+        self._modules: OrderedDict[str, Module] = OrderedDict()
+        self.consulted: set[str] = set()
+        """Paths that the rule at work has looked into, for the cache; the engine clears it."""
+
+    def __reduce__(self) -> tuple[object, ...]:
+        state = (self.sources, self.files, self.dependencies, self.data_files, self.console_scripts)
+        return (Project, state)
+
+    def module(self, path: str) -> Module:
+        """A file opened for a close look, parsed on first use and kept while it is in use.
+
+        Raises:
+            Unreadable: it changed since its facts were read and cannot be read any more.
+        """
+        self.consulted.add(path)
+        found = self._modules.get(path)
+        if found is not None:
+            self._modules.move_to_end(path)
+            return found
+        text = decode(path, self.sources.read(path))
+        return self.adopt(text, parse(text))
+
+    def adopt(self, text: Text, tree: ast.Module) -> Module:
+        """Keep an already parsed file open."""
+        module = Module(text, tree, self.files[text.path])
+        self._modules[text.path] = module
+        while len(self._modules) > _OPEN_MODULES:
+            old, _ = self._modules.popitem(last=False)
+            self.flow.forget(old)
+        return module
+
+    def try_module(self, path: str) -> Module | None:
+        """Like :meth:`module`, None where the file cannot be read."""
+        try:
+            return self.module(path)
+        except Unreadable:
+            return None
+
+    @cached_property
+    def flow(self) -> Flow:
+        """Values through functions and across calls."""
+        from ..flow.values import Flow
+
+        return Flow(self)
+
+    @cached_property
+    def graphs(self) -> Graphs:
+        """The networkx graphs: imports, classes, calls and instantiation, reachability."""
+        from .graphs import Graphs
+
+        return Graphs(self)
+
+    def resolve(self, module: Module, node: ast.expr) -> Symbol | str | None:
+        """What a name or attribute chain stands for: a symbol of the project, an outside dotted name, or None.
+
+        None means a local value (a parameter, a variable); ask :attr:`flow` about those.
+        """
+        from ..source.collect import dotted
+
+        chain = dotted(node)
+        if chain is None:
+            return None
+        head, _, rest = chain.partition(".")
+        scope = module.scope_of(node)
+        target = scope.import_target(head)
+        if target is not None:
+            return self.symbols.resolve(module.path, f"{target}.{rest}" if rest else target)
+        home = scope.lookup(head)
+        if home is None:
+            found = self.symbols.local(module.path, chain)  # through a star import
+            return found if found is not None else chain if not rest else None
+        bindings = home.bindings[head]
+        if any(b.kind.value == "define" for b in bindings):
+            qualname = f"{home.qualname}.{chain}" if home.qualname else chain
+            return Symbol(module.path, qualname)
+        return None
+
+    def external(self, module: Module, node: ast.expr) -> str | None:
+        """The dotted name of something outside of the project, re-exports followed; None for all else."""
+        found = self.resolve(module, node)
+        return found if isinstance(found, str) else None
+
+    @cached_property
+    def _calls_by_last_name(self) -> dict[str, list[tuple[str, Call]]]:
+        table: dict[str, list[tuple[str, Call]]] = defaultdict(list)
+        for path, facts in self.files.items():
+            for call in facts.calls:
+                table[call.callee.rpartition(".")[2]].append((path, call))
+        return dict(table)
+
+    def called(self, path: str, call: Call) -> Symbol | None:
+        """The project's function or class that a recorded call names; None for outside or unknown ones."""
+        callee = call.callee
+        if callee.startswith("."):
+            return None
+        if callee.startswith(("self.", "cls.")):
+            rest = callee.partition(".")[2]
+            if "." in rest:
+                return None
+            owner = call.scope.rpartition(".")[0]
+            while owner and self.symbols.klass(Symbol(path, owner)) is None:
+                owner = owner.rpartition(".")[0]
+            return self.symbols.method(Symbol(path, owner), rest) if owner else None
+        if call.scope:
+            nested = Symbol(path, f"{call.scope}.{callee}")
+            if self.symbols.function(nested) or self.symbols.klass(nested):
+                return nested
+        local = self.symbols.local(path, callee)
+        found = local if local is not None else self.symbols.resolve(path, callee)
+        return found if isinstance(found, Symbol) and found.qualname else None
+
+    def call_sites(self, symbol: Symbol) -> list[CallSite]:
+        """Where a function, class or method is called, by resolved name (not through unknown receivers)."""
+        name = symbol.qualname.rpartition(".")[2]
+        sites = [
+            CallSite(path, call.line, call.scope)
+            for path, call in self._calls_by_last_name.get(name, ())
+            if self.called(path, call) == symbol
+        ]
+        self.consulted.update(s.path for s in sites)
+        return sites
+
+    def possible_call_sites(self, name: str) -> list[CallSite]:
+        """Every call whose last name is ``name``, whatever its receiver: a superset for methods."""
+        return [CallSite(path, call.line, call.scope) for path, call in self._calls_by_last_name.get(name, ())]

@@ -1,0 +1,208 @@
+"""Names across files: what a dotted name in one file stands for, through imports, re-exports and packages."""
+
+from __future__ import annotations
+
+import posixpath
+from collections.abc import Mapping
+from dataclasses import dataclass
+from functools import cached_property
+
+from ..source.facts import IMPORT_STAR, ClassFacts, FileFacts, FunctionFacts
+
+_FURTHEST = 20
+
+
+@dataclass(frozen=True, slots=True)
+class Symbol:
+    """A function, class, other top-level name, or (with an empty ``qualname``) a module of the project."""
+
+    path: str
+    qualname: str
+
+
+class SymbolTable:
+    """Resolves names over the facts of all files. Knows paths, not ``sys.path``: it tries what Python would."""
+
+    def __init__(self, files: Mapping[str, FileFacts]) -> None:
+        self.files = files
+
+    @cached_property
+    def _folders(self) -> frozenset[str]:
+        found: set[str] = set()
+        for path in self.files:
+            folder = posixpath.dirname(path)
+            while folder and folder not in found:
+                found.add(folder)
+                folder = posixpath.dirname(folder)
+        return frozenset(found)
+
+    @cached_property
+    def _tops(self) -> frozenset[str]:
+        """First names that an absolute import of something in the project can have."""
+        stems = {posixpath.basename(path)[:-3] for path in self.files}
+        return frozenset(stems | {posixpath.basename(folder) for folder in self._folders})
+
+    @cached_property
+    def _imports(self) -> dict[str, dict[str, str]]:
+        """Top-level names of each file that stand for others."""
+        table: dict[str, dict[str, str]] = {}
+        for path, facts in self.files.items():
+            own = dict(facts.aliases)
+            for item in facts.imports:
+                if item.local != IMPORT_STAR:
+                    own.setdefault(item.local, item.target)
+            table[path] = own
+        return table
+
+    @cached_property
+    def _definitions(self) -> dict[Symbol, FunctionFacts | ClassFacts]:
+        found: dict[Symbol, FunctionFacts | ClassFacts] = {}
+        for path, facts in self.files.items():
+            for function in facts.functions:
+                found[Symbol(path, function.qualname)] = function
+            for klass in facts.classes:
+                found[Symbol(path, klass.qualname)] = klass
+        return found
+
+    def function(self, symbol: Symbol) -> FunctionFacts | None:
+        """The facts of a function, None if the symbol is something else."""
+        found = self._definitions.get(symbol)
+        return found if isinstance(found, FunctionFacts) else None
+
+    def klass(self, symbol: Symbol) -> ClassFacts | None:
+        """The facts of a class, None if the symbol is something else."""
+        found = self._definitions.get(symbol)
+        return found if isinstance(found, ClassFacts) else None
+
+    def module_file(self, path: str, dotted: str) -> str | None:
+        """The project's file for ``import dotted`` written in the file ``path``; relative names keep their dots."""
+        if not dotted.startswith(".") and dotted.partition(".")[0] not in self._tops:
+            return None
+        for base, name in self._bases(path, dotted):
+            stem = posixpath.join(base, name.replace(".", "/")) if name else base
+            for candidate in (f"{stem}.py", f"{stem}/__init__.py"):
+                if candidate in self.files and candidate != path:
+                    return candidate
+            if not name and f"{stem}/__init__.py" == path:
+                return path
+        return None
+
+    def resolve(self, path: str, dotted: str) -> Symbol | str:
+        """What a dotted name, as resolved inside one file, stands for.
+
+        Args:
+            path: the file in which the name is used.
+            dotted: ``models.swin.Swin``, ``.swin.Swin``, ``torch.nn.Linear`` or a name defined in the file itself.
+
+        Returns:
+            A symbol of the project, else the dotted name of something outside of it (``torch.nn.Linear``).
+        """
+        return self._resolve(path, dotted, 0)
+
+    def _resolve(self, path: str, dotted: str, depth: int) -> Symbol | str:
+        if depth > _FURTHEST:
+            return dotted
+        parts = dotted.lstrip(".").split(".") if dotted.strip(".") else []
+        dots = dotted[: len(dotted) - len(dotted.lstrip("."))]
+        for cut in range(len(parts), -1 if dots else 0, -1):
+            file = self.module_file(path, dots + ".".join(parts[:cut]))
+            if file is not None:
+                rest = parts[cut:]
+                return Symbol(file, "") if not rest else self._member(file, rest, depth, dotted)
+        return dotted
+
+    def _member(self, file: str, rest: list[str], depth: int, dotted: str) -> Symbol | str:
+        """A name inside a known module: defined there, imported there, or star-imported."""
+        head = rest[0]
+        for cut in range(len(rest), 0, -1):
+            symbol = Symbol(file, ".".join(rest[:cut]))
+            if symbol in self._definitions:
+                return symbol if cut == len(rest) else Symbol(file, ".".join(rest))
+        target = self._imports[file].get(head)
+        if target is not None:
+            return self._resolve(file, ".".join([target, *rest[1:]]) if rest[1:] else target, depth + 1)
+        if head in self.files[file].constants:
+            return Symbol(file, ".".join(rest))
+        for item in self.files[file].imports:
+            if item.local == IMPORT_STAR:
+                source = self.module_file(file, item.target)
+                if source is not None and source != file and depth < _FURTHEST:
+                    found = self._member(source, rest, depth + 1, dotted)
+                    if isinstance(found, Symbol):
+                        return found
+        return dotted
+
+    def local(self, path: str, name: str) -> Symbol | str | None:
+        """What a top-level name of a file stands for; None where the file binds no such name."""
+        head = name.partition(".")[0]
+        facts = self.files.get(path)
+        if facts is None:
+            return None
+        if Symbol(path, head) in self._definitions or head in self._imports[path] or head in facts.constants:
+            return self._member(path, name.split("."), 0, name)
+        found = self._member(path, name.split("."), 0, name)
+        return found if isinstance(found, Symbol) else None
+
+    def base_symbols(self, symbol: Symbol) -> list[Symbol | str]:
+        """The bases of a class, resolved."""
+        klass = self.klass(symbol)
+        if klass is None:
+            return []
+        found: list[Symbol | str] = []
+        for base in klass.bases:
+            if base:
+                local = self.local(symbol.path, base)
+                found.append(local if local is not None else self.resolve(symbol.path, base))
+        return found
+
+    def ancestry(self, symbol: Symbol) -> list[Symbol | str]:
+        """A class, its bases, and theirs, in the order in which Python would mostly look; each once."""
+        order: list[Symbol | str] = []
+        queue: list[Symbol | str] = [symbol]
+        while queue:
+            current = queue.pop(0)
+            if current in order:
+                continue
+            order.append(current)
+            if isinstance(current, Symbol):
+                queue.extend(self.base_symbols(current))
+        return order
+
+    def is_subclass(self, symbol: Symbol, names: frozenset[str]) -> bool:
+        """Whether a class derives from one of these outside classes (``torch.nn.Module``), however far up."""
+        return any(isinstance(base, str) and base in names for base in self.ancestry(symbol))
+
+    def method(self, symbol: Symbol, name: str) -> Symbol | None:
+        """The method of a class, its own or inherited inside the project."""
+        for base in self.ancestry(symbol):
+            if isinstance(base, Symbol):
+                klass = self.klass(base)
+                if klass is not None and name in klass.methods:
+                    return Symbol(base.path, f"{base.qualname}.{name}")
+        return None
+
+    def _bases(self, path: str, dotted: str) -> list[tuple[str, str]]:
+        """Folders in which Python may look for a module, each with the name to look for there."""
+        folder = posixpath.dirname(path)
+        name = dotted.lstrip(".")
+        level = len(dotted) - len(name)
+        if level:
+            for _ in range(level - 1):
+                folder = posixpath.dirname(folder)
+            return [(folder, name)]
+        root = folder
+        while root and f"{root}/__init__.py" in self.files:
+            root = posixpath.dirname(root)
+        order: list[str] = []
+        above = root
+        while True:
+            for candidate in (above, posixpath.join(above, "src") if above else "src"):
+                if candidate not in order and (candidate == "" or candidate in self._folders):
+                    order.append(candidate)
+            if not above:
+                break
+            above = posixpath.dirname(above)
+        # A file inside a package sees its own folder only when run as a script.
+        if folder not in order:
+            order.append(folder)
+        return [(base, name) for base in order]

@@ -1,0 +1,147 @@
+"""The rule object: one class a bug, that documents and tests itself."""
+
+from __future__ import annotations
+
+import ast
+from abc import ABC
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any, ClassVar
+
+from .findings import Confidence, Evidence, Finding, Level, Location
+
+if TYPE_CHECKING:
+    from .graph.project import Project
+    from .source.facts import FileFacts
+    from .source.module import Module
+
+Files = str | Mapping[str, str]
+"""A case's source: the text of one file (``train.py``), or several files by relative path."""
+
+
+@dataclass(frozen=True)
+class Valid:
+    """Correct code that the rule must leave alone."""
+
+    source: Files
+    why: str
+
+
+@dataclass(frozen=True)
+class Invalid:
+    """Code with the bug.
+
+    ``at``: the expected ``(path, line)`` of each finding. ``fixed``: the expected files after ``apply`` of the rule
+    with consent to unsafe fixes; ``None`` where the rule has no fix for the case. ``confidence``: the expected one.
+    """
+
+    source: Files
+    at: Sequence[tuple[str, int]]
+    fixed: Files | None = None
+    confidence: Confidence = Confidence.HIGH
+    why: str = ""
+
+
+@dataclass(frozen=True)
+class Proof:
+    """What a run shows before and after the mending: the probe, and its quantity in words."""
+
+    probe: str
+    quantity: str
+
+
+class Rule(ABC):
+    """One bug. Subclass it in a file of its own under ``rules/`` and give it a docstring with the sections
+
+    *What it does*, *Why it is bad*, *What you see*, *Example*, *Fix safety*, *References*. ``mlfix explain``, the
+    documentation and the tests are all made from the class; see CONTRIBUTING for a walk-through.
+    """
+
+    name: ClassVar[str]
+    code: ClassVar[str]
+    level: ClassVar[Level]
+    symptom: ClassVar[str]
+    """What a person sees in the training run, one sentence; part of every finding."""
+    proof: ClassVar[Proof]
+    triggers: ClassVar[tuple[bytes, ...]] = ()
+    """A file that holds none of these byte strings cannot hold the bug, and is not looked at. Empty: every file."""
+    VALID: ClassVar[Sequence[Valid]] = ()
+    INVALID: ClassVar[Sequence[Invalid]] = ()
+
+    def wants(self, facts: FileFacts) -> bool:
+        """Whether a file's facts alone leave the bug possible; cheap, and never wrong in saying no."""
+        return True
+
+    def check(self, module: Module, project: Project) -> Iterator[Finding]:
+        """The bug's occurrences that are reported in one file. Called for each file with a trigger that is wanted."""
+        return iter(())
+
+    def check_project(self, project: Project) -> Iterator[Finding]:
+        """Occurrences that belong to the repository rather than to a Python file (pins, unused files)."""
+        return iter(())
+
+    def finding(
+        self,
+        module: Module,
+        node: ast.AST,
+        message: str,
+        *,
+        evidence: Sequence[Evidence] = (),
+        confidence: Confidence = Confidence.HIGH,
+        repair: Mapping[str, Any] | None = None,
+        no_fix: str = "",
+        level: Level | None = None,
+    ) -> Finding:
+        """A finding of this rule at a node of a module.
+
+        Args:
+            module: the file.
+            node: the syntax node that a reader should look at first.
+            message: one sentence: what is wrong here, with the repository's own names and numbers.
+            evidence: the lines that led to it, in the order in which they convince.
+            confidence: how sure.
+            repair: plain data for the codemod of the same name, or None.
+            no_fix: why there is no fix, where there is none.
+            level: overrides the rule's level for this place.
+        """
+        return Finding(
+            rule=self.name,
+            code=self.code,
+            level=level or self.level,
+            confidence=confidence,
+            location=module.location(node),
+            message=message,
+            symptom=self.symptom,
+            evidence=tuple(evidence),
+            scope=module.qualname(node),
+            subject=ast.unparse(node) if isinstance(node, (ast.expr, ast.arg)) else module.line_text(node).strip(),
+            repair=repair,
+            no_fix=no_fix,
+        )
+
+    def finding_at(
+        self,
+        location: Location,
+        message: str,
+        *,
+        subject: str,
+        evidence: Sequence[Evidence] = (),
+        confidence: Confidence = Confidence.HIGH,
+        repair: Mapping[str, Any] | None = None,
+        no_fix: str = "",
+        level: Level | None = None,
+    ) -> Finding:
+        """A finding outside Python code (a requirement file, a config): ``subject`` is the normalised text there."""
+        return Finding(
+            rule=self.name,
+            code=self.code,
+            level=level or self.level,
+            confidence=confidence,
+            location=location,
+            message=message,
+            symptom=self.symptom,
+            evidence=tuple(evidence),
+            subject=subject,
+            repair=repair,
+            no_fix=no_fix,
+        )

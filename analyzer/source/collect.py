@@ -1,0 +1,260 @@
+"""One walk over a syntax tree that gathers a file's facts."""
+
+from __future__ import annotations
+
+import ast
+from collections.abc import Iterable
+
+from .facts import IMPORT_STAR, Call, ClassFacts, FileFacts, FunctionFacts, Import
+
+_LONGEST_WORD = 60
+_LOOKUPS = {"eval", "globals", "locals", "__import__", "importlib.import_module"}
+
+
+def collect_facts(
+    tree: ast.Module, path: str, digest: str, lines: int, tokens: frozenset[bytes], has_suppressions: bool
+) -> FileFacts:
+    """Walk a module once.
+
+    Args:
+        tree: the parsed file.
+        path: its path, relative to the project's root.
+        digest: the hash of its content.
+        lines: its number of lines.
+        tokens: the rule triggers it holds.
+        has_suppressions: whether its text holds a suppression comment.
+
+    Returns:
+        The file's facts.
+    """
+    walk = _Collector()
+    walk.scope(tree.body, "", frozenset())
+    return FileFacts(
+        path=path,
+        digest=digest,
+        lines=lines,
+        imports=tuple(walk.imports),
+        aliases=tuple(walk.aliases.items()),
+        functions=tuple(walk.functions),
+        classes=tuple(walk.classes),
+        calls=tuple(walk.calls),
+        names=frozenset(walk.names),
+        constants=tuple(sorted(walk.constants)),
+        words=frozenset(walk.words),
+        exports=tuple(walk.exports),
+        has_main_guard=walk.has_main_guard,
+        runs_at_import=walk.runs_at_import,
+        is_dynamic=walk.is_dynamic,
+        has_suppressions=has_suppressions,
+        tokens=tokens,
+    )
+
+
+def dotted(node: ast.AST) -> str | None:
+    """``a.b.c`` of a chain of attributes that starts at a name, else None."""
+    parts: list[str] = []
+    while type(node) is ast.Attribute:
+        parts.append(node.attr)
+        node = node.value
+    if type(node) is not ast.Name:
+        return None
+    parts.append(node.id)
+    return ".".join(reversed(parts))
+
+
+def is_main_guard(test: ast.expr) -> bool:
+    """``__name__ == "__main__"``, in either order."""
+    if not (isinstance(test, ast.Compare) and len(test.comparators) == 1 and isinstance(test.ops[0], ast.Eq)):
+        return False
+    sides = (test.left, test.comparators[0])
+    return any(isinstance(s, ast.Name) and s.id == "__name__" for s in sides) and any(
+        isinstance(s, ast.Constant) and s.value == "__main__" for s in sides
+    )
+
+
+def parameters_of(arguments: ast.arguments) -> tuple[str, ...]:
+    """All parameter names, in order."""
+    every = [*arguments.posonlyargs, *arguments.args, *([arguments.vararg] if arguments.vararg else [])]
+    every += [*arguments.kwonlyargs, *([arguments.kwarg] if arguments.kwarg else [])]
+    return tuple(a.arg for a in every)
+
+
+class _Collector:
+    def __init__(self) -> None:
+        self.imports: list[Import] = []
+        self.table: dict[str, str] = {}
+        self.aliases: dict[str, str] = {}
+        self.functions: list[FunctionFacts] = []
+        self.classes: list[ClassFacts] = []
+        self.calls: list[Call] = []
+        self.names: set[str] = set()
+        self.constants: set[str] = set()
+        self.words: set[str] = set()
+        self.exports: list[str] = []
+        self.has_main_guard = False
+        self.runs_at_import = False
+        self.is_dynamic = False
+
+    def scope(self, body: Iterable[ast.AST], name: str, shadowed: frozenset[str]) -> None:
+        """Everything directly in one body; nested functions and classes follow, with what shadows their imports."""
+        inner: list[tuple[list[ast.stmt], str, frozenset[str]]] = []
+        # An explicit stack, in source order: deep expressions must not exhaust the interpreter's own.
+        stack: list[ast.AST] = list(body)[::-1]
+        pop, push = stack.pop, stack.append
+        while stack:
+            node = pop()
+            kind = type(node)  # the narrowing below is by identity, for speed
+            if kind is ast.Name:
+                target = self.table.get(node.id)
+                if target is not None and node.id not in shadowed:
+                    self.names.add(target)
+                continue
+            if kind is ast.Constant:
+                value = node.value
+                if type(value) is str and len(value) <= _LONGEST_WORD and value.replace(".", "_").isidentifier():
+                    self.words.add(value)
+                continue
+            if kind is ast.Attribute:
+                full = self.resolve(node, shadowed)
+                if full is not None:
+                    self.names.add(full)
+                    continue
+                push(node.value)
+                continue
+            if kind is ast.Call:
+                self.call(node, name, shadowed)
+                stack.extend(node.keywords)
+                stack.extend(node.args)
+                push(node.func)
+                continue
+            if kind is ast.FunctionDef or kind is ast.AsyncFunctionDef:
+                inner.append(self.function(node, name, shadowed))
+                stack.extend(node.decorator_list)
+                stack.extend(d for d in (*node.args.defaults, *node.args.kw_defaults) if d is not None)
+                if not name:
+                    self.constants.add(node.name)
+                continue
+            if kind is ast.ClassDef:
+                inner.append(self.klass(node, name, shadowed))
+                stack.extend(node.decorator_list)
+                stack.extend(node.bases)
+                stack.extend(node.keywords)
+                if not name:
+                    self.constants.add(node.name)
+                continue
+            if kind is ast.Import or kind is ast.ImportFrom:
+                self.bind_import(node, name)
+                continue
+            if kind is ast.Assign:
+                self.assignment(node, name, shadowed)
+            elif kind is ast.If and not name and is_main_guard(node.test):
+                self.has_main_guard = True
+            elif (not name and (kind is ast.For or kind is ast.While)) or (
+                not name and kind is ast.Expr and type(node.value) is ast.Call
+            ):
+                self.runs_at_import = True
+            for field in node._fields:
+                child = getattr(node, field, None)
+                if type(child) is list:
+                    stack.extend(c for c in reversed(child) if isinstance(c, ast.AST))
+                elif isinstance(child, ast.AST) and not isinstance(child, ast.expr_context):
+                    push(child)
+        for nested in inner:
+            self.scope(*nested)
+
+    def resolve(self, node: ast.AST, shadowed: frozenset[str]) -> str | None:
+        """The dotted name of a chain that starts at an imported name."""
+        chain = dotted(node)
+        if chain is None:
+            return None
+        head, _, rest = chain.partition(".")
+        target = self.table.get(head)
+        if target is None or head in shadowed:
+            return None
+        return f"{target}.{rest}" if rest else target
+
+    def call(self, node: ast.Call, scope: str, shadowed: frozenset[str]) -> None:
+        """Record a call and notice look-ups by computed names."""
+        callee = self.resolve(node.func, shadowed)
+        if callee is None:
+            chain = dotted(node.func)
+            if chain is None:
+                chain = f".{node.func.attr}" if type(node.func) is ast.Attribute else None
+            elif "." in chain and not chain.startswith(("self.", "cls.")):
+                chain = "." + chain.rpartition(".")[2]
+            callee = chain
+        if callee is None:
+            return
+        if callee in _LOOKUPS or (
+            callee == "getattr" and len(node.args) > 1 and not isinstance(node.args[1], ast.Constant)
+        ):
+            self.is_dynamic = True
+        self.calls.append(Call(callee, node.lineno, scope))
+
+    def function(
+        self, node: ast.FunctionDef | ast.AsyncFunctionDef, scope: str, shadowed: frozenset[str]
+    ) -> tuple[list[ast.stmt], str, frozenset[str]]:
+        qualname = f"{scope}.{node.name}" if scope else node.name
+        parameters = parameters_of(node.args)
+        decorators = tuple(self.described(d, shadowed) for d in node.decorator_list)
+        self.functions.append(
+            FunctionFacts(qualname, node.lineno, node.end_lineno or node.lineno, parameters, decorators)
+        )
+        return node.body, qualname, shadowed.union(parameters)
+
+    def klass(
+        self, node: ast.ClassDef, scope: str, shadowed: frozenset[str]
+    ) -> tuple[list[ast.stmt], str, frozenset[str]]:
+        qualname = f"{scope}.{node.name}" if scope else node.name
+        bases = tuple(self.described(b, shadowed) for b in node.bases)
+        decorators = tuple(self.described(d, shadowed) for d in node.decorator_list)
+        methods = tuple(s.name for s in node.body if isinstance(s, (ast.FunctionDef, ast.AsyncFunctionDef)))
+        self.classes.append(
+            ClassFacts(qualname, node.lineno, node.end_lineno or node.lineno, bases, decorators, methods)
+        )
+        return node.body, qualname, shadowed
+
+    def described(self, node: ast.expr, shadowed: frozenset[str]) -> str:
+        """A base's or decorator's dotted name, of the callee where it is called; "" where it has none."""
+        if isinstance(node, ast.Call):
+            node = node.func
+        elif isinstance(node, ast.Subscript):
+            node = node.value
+        return self.resolve(node, shadowed) or dotted(node) or ""
+
+    def bind_import(self, node: ast.Import | ast.ImportFrom, scope: str) -> None:
+        if isinstance(node, ast.Import):
+            for alias in node.names:
+                local = alias.asname or alias.name.partition(".")[0]
+                target = alias.name if alias.asname else local
+                self.table[local] = target
+                self.imports.append(Import(local, alias.name if not alias.asname else target, node.lineno, scope))
+            return
+        base = "." * node.level + (node.module or "")
+        for alias in node.names:
+            target = base + ("" if base.endswith(".") else ".") + alias.name
+            if alias.name == IMPORT_STAR:
+                self.imports.append(Import(IMPORT_STAR, base, node.lineno, scope))
+                continue
+            local = alias.asname or alias.name
+            self.table[local] = target
+            self.imports.append(Import(local, target, node.lineno, scope))
+
+    def assignment(self, node: ast.Assign, scope: str, shadowed: frozenset[str]) -> None:
+        """Remember top-level names, aliases of imported names, and ``__all__``."""
+        if scope:
+            return
+        for target in node.targets:
+            if not isinstance(target, ast.Name):
+                continue
+            if target.id == "__all__" and isinstance(node.value, (ast.List, ast.Tuple)):
+                self.exports += [
+                    e.value for e in node.value.elts if isinstance(e, ast.Constant) and type(e.value) is str
+                ]
+            full = self.resolve(node.value, shadowed)
+            if full is not None:
+                self.aliases[target.id] = full
+                self.table[target.id] = full
+            else:
+                self.table.pop(target.id, None)
+                self.constants.add(target.id)

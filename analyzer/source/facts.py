@@ -1,0 +1,88 @@
+"""What one file contributes to the project: small, picklable, cached by content hash."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+IMPORT_STAR = "*"
+
+
+@dataclass(frozen=True, slots=True)
+class Import:
+    """One bound name of an import statement.
+
+    ``local`` is the name it binds (``*`` for a star import), ``target`` the dotted name it stands for; a relative
+    target keeps its leading dots. ``scope`` is the qualified name of the enclosing function or class, "" at top level.
+    """
+
+    local: str
+    target: str
+    line: int
+    scope: str
+
+
+@dataclass(frozen=True, slots=True)
+class FunctionFacts:
+    """A function or method: its qualified name (``Net.forward``), parameters and decorators."""
+
+    qualname: str
+    line: int
+    end_line: int
+    parameters: tuple[str, ...]
+    decorators: tuple[str, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class ClassFacts:
+    """A class: bases and decorators as dotted names, resolved through this file's imports."""
+
+    qualname: str
+    line: int
+    end_line: int
+    bases: tuple[str, ...]
+    decorators: tuple[str, ...]
+    methods: tuple[str, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class Call:
+    """A call by name. ``callee`` is dotted and resolved through this file's imports and aliases.
+
+    A callee that starts with ``self.`` is kept so; one whose receiver is unknown keeps its last name after a dot
+    (``.step``). ``scope`` is the qualified name of the function or class in whose body the call stands.
+    """
+
+    callee: str
+    line: int
+    scope: str
+
+
+@dataclass(frozen=True, slots=True)
+class FileFacts:
+    """Everything about one file that other files, the graph, and the rules' first look need."""
+
+    path: str
+    digest: str
+    lines: int
+    imports: tuple[Import, ...] = ()
+    aliases: tuple[tuple[str, str], ...] = ()
+    """Top-level names bound to a dotted name by assignment: ``amp = torch.cuda.amp``."""
+    functions: tuple[FunctionFacts, ...] = ()
+    classes: tuple[ClassFacts, ...] = ()
+    calls: tuple[Call, ...] = ()
+    names: frozenset[str] = frozenset()
+    """Every dotted name used that starts at an import (``torch.nn.functional.cross_entropy``)."""
+    constants: tuple[str, ...] = ()
+    """Other names bound at top level."""
+    words: frozenset[str] = frozenset()
+    """Short identifier-like strings in the code: names that a registry, ``getattr`` or a table may look up."""
+    exports: tuple[str, ...] = ()
+    """The strings of ``__all__``."""
+    has_main_guard: bool = False
+    runs_at_import: bool = False
+    """Top-level code that does work: calls in statements, loops."""
+    is_dynamic: bool = False
+    """Looks things up by computed names: ``getattr`` with a variable, ``importlib``, ``eval``, ``globals()``."""
+    has_suppressions: bool = False
+    tokens: frozenset[bytes] = frozenset()
+    """Which of the active rules' trigger bytes the file holds."""

@@ -1,0 +1,205 @@
+"""One file opened for a close look: its tree with parents, scopes and exact positions, made on first use."""
+
+from __future__ import annotations
+
+import ast
+from bisect import bisect_right
+from collections.abc import Iterator
+from functools import cached_property
+
+from ..findings import Evidence, Location
+from .collect import dotted
+from .facts import FileFacts
+from .reader import LINE_END, Text
+from .scopes import Scope, build_scopes
+
+_LONGEST_SNIPPET = 72
+
+
+class Module:
+    """A parsed file. Rules ask it about nodes; codemods about positions."""
+
+    def __init__(self, text: Text, tree: ast.Module, facts: FileFacts) -> None:
+        self.source = text
+        self.path = text.path
+        self.text = text.text
+        self.tree = tree
+        self.facts = facts
+
+    def __repr__(self) -> str:
+        return f"Module({self.path!r})"
+
+    @cached_property
+    def line_starts(self) -> list[int]:
+        """Offset in :attr:`text` of each line's first character."""
+        return [0, *(m.end() for m in LINE_END.finditer(self.text))]
+
+    def line(self, number: int) -> str:
+        """One line's text, without its ending."""
+        start = self.line_starts[number - 1]
+        end = self.line_starts[number] if number < len(self.line_starts) else len(self.text)
+        return self.text[start:end].rstrip("\r\n")
+
+    def offset(self, line: int, byte_column: int) -> int:
+        """Offset in :attr:`text` of one of ``ast``'s positions, whose columns count UTF-8 bytes."""
+        start = self.line_starts[line - 1]
+        prefix = self.text[start : start + byte_column]
+        if not prefix.isascii():
+            prefix = self.line(line).encode()[:byte_column].decode(errors="ignore")
+        return start + len(prefix)
+
+    def span(self, node: ast.AST) -> tuple[int, int]:
+        """Offsets in :attr:`text` of a node's first character and past its last."""
+        return (
+            self.offset(node.lineno, node.col_offset),  # pyright: ignore[reportAttributeAccessIssue]
+            self.offset(node.end_lineno, node.end_col_offset),  # pyright: ignore[reportAttributeAccessIssue]
+        )
+
+    def segment(self, node: ast.AST) -> str:
+        """A node's text as written."""
+        start, end = self.span(node)
+        return self.text[start:end]
+
+    def snippet(self, node: ast.AST) -> str:
+        """A node's text on one line, shortened, for messages."""
+        text = " ".join(self.segment(node).split())
+        return text if len(text) <= _LONGEST_SNIPPET else text[: _LONGEST_SNIPPET - 3] + "..."
+
+    def position(self, offset: int) -> tuple[int, int]:
+        """Line and column, both from 1, of an offset in :attr:`text`."""
+        line = bisect_right(self.line_starts, offset)
+        return line, offset - self.line_starts[line - 1] + 1
+
+    def location(self, node: ast.AST) -> Location:
+        """A node's span; of a function, class or other compound statement, its header's first line."""
+        if isinstance(
+            node, (ast.FunctionDef, ast.AsyncFunctionDef, ast.ClassDef, ast.For, ast.While, ast.With, ast.If)
+        ):
+            line = node.lineno
+            column = self.offset(line, node.col_offset) - self.line_starts[line - 1] + 1
+            return Location(self.path, line, column, line, len(self.line(line)) + 1)
+        if isinstance(node, ast.Module):
+            return Location(self.path, 1, 1, 1, 1)
+        start, end = self.span(node)
+        return Location(self.path, *self.position(start), *self.position(end))
+
+    def line_text(self, node: ast.AST) -> str:
+        """The first line of a node."""
+        return self.line(getattr(node, "lineno", 1))
+
+    def evidence(self, node: ast.AST, note: str) -> Evidence:
+        """A piece of evidence at a node."""
+        return Evidence(self.path, getattr(node, "lineno", 1), note)
+
+    @cached_property
+    def _links(self) -> tuple[dict[int, ast.AST], dict[int, Scope]]:
+        """Each node's parent and the scope in which it is evaluated, from one walk."""
+        parents: dict[int, ast.AST] = {}
+        homes: dict[int, Scope] = {}
+        scopes = {id(s.node): s for s in self.scopes()}
+        stack: list[tuple[ast.AST, Scope]] = [(self.tree, self.root_scope)]
+        while stack:
+            node, home = stack.pop()
+            homes[id(node)] = home
+            inner = scopes.get(id(node), home)
+            around = {id(n) for n in _evaluated_outside(node)} if inner is not home else ()
+            for child in ast.iter_child_nodes(node):
+                parents[id(child)] = node
+                if isinstance(child, ast.arguments):
+                    stack.append((child, inner))
+                    for below in ast.iter_child_nodes(child):
+                        parents[id(below)] = child
+                else:
+                    stack.append((child, home if id(child) in around else inner))
+        return parents, homes
+
+    def parent(self, node: ast.AST) -> ast.AST | None:
+        """The node that holds this one, None for the module."""
+        return self._links[0].get(id(node))
+
+    def ancestors(self, node: ast.AST) -> Iterator[ast.AST]:
+        """From the node's parent up to the module."""
+        above = self.parent(node)
+        while above is not None:
+            yield above
+            above = self.parent(above)
+
+    def statement(self, node: ast.AST) -> ast.stmt:
+        """The statement that holds an expression, or the node itself where it is one."""
+        while not isinstance(node, ast.stmt):
+            above = self.parent(node)
+            if above is None:
+                raise ValueError("a module is no part of a statement")
+            node = above
+        return node
+
+    @cached_property
+    def root_scope(self) -> Scope:
+        """The module's own scope, with all nested ones below it."""
+        return build_scopes(self.tree)
+
+    @cached_property
+    def _scopes(self) -> dict[int, Scope]:
+        found: dict[int, Scope] = {}
+        stack = [self.root_scope]
+        while stack:
+            scope = stack.pop()
+            found[id(scope.node)] = scope
+            stack.extend(scope.children)
+        return found
+
+    def scopes(self) -> Iterator[Scope]:
+        """Every scope of the file, the module's first."""
+        return iter(self._scopes.values())
+
+    def scope_of(self, node: ast.AST) -> Scope:
+        """The scope in which a node is evaluated; a function's or class's own node stands in the one around it."""
+        return self._links[1][id(node)]
+
+    def scope_at(self, node: ast.AST) -> Scope:
+        """The scope that a function, lambda, class or module node opens."""
+        return self._scopes[id(node)]
+
+    def scope_named(self, qualname: str) -> Scope | None:
+        """The last-defined scope of that qualified name (``Net.forward``), None where there is none."""
+        found = [s for s in self._scopes.values() if s.qualname == qualname]
+        return max(found, key=lambda s: getattr(s.node, "lineno", 0), default=None)
+
+    def qualname(self, node: ast.AST) -> str:
+        """Qualified name of the function or class around a node, "" at top level."""
+        if isinstance(node, (ast.FunctionDef, ast.AsyncFunctionDef, ast.ClassDef)):
+            return self._scopes[id(node)].qualname
+        return self.scope_of(node).qualname
+
+    def local_name(self, node: ast.expr) -> str | None:
+        """Dotted name of an expression through this file's imports and aliases, exactly scoped.
+
+        ``amp.autocast`` after ``from torch.cuda import amp`` is ``torch.cuda.amp.autocast``. A relative import keeps
+        its dots. None for anything that is not a chain of names rooted in an import.
+        """
+        chain = dotted(node)
+        if chain is None:
+            return None
+        head, _, rest = chain.partition(".")
+        target = self.scope_of(node).import_target(head)
+        if target is None:
+            return None
+        return f"{target}.{rest}" if rest else target
+
+    def calls(self) -> Iterator[ast.Call]:
+        """Every call of the file, in source order."""
+        yield from self._calls
+
+    @cached_property
+    def _calls(self) -> list[ast.Call]:
+        found = [n for n in ast.walk(self.tree) if isinstance(n, ast.Call)]
+        return sorted(found, key=lambda n: (n.lineno, n.col_offset))
+
+
+def _evaluated_outside(node: ast.AST) -> list[ast.AST]:
+    """Children of a function or class that Python evaluates in the scope around it."""
+    if isinstance(node, ast.ClassDef):
+        return [*node.decorator_list, *node.bases, *node.keywords]
+    if isinstance(node, (ast.FunctionDef, ast.AsyncFunctionDef)):
+        return [*node.decorator_list, *([node.returns] if node.returns else [])]
+    return []

@@ -1,0 +1,148 @@
+"""Bytes of a Python file to text and syntax tree, within limits; what cannot be read is one clear line."""
+
+from __future__ import annotations
+
+import ast
+import hashlib
+import io
+import re
+import sys
+import tokenize
+import warnings
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from pathlib import Path
+
+from ..findings import Problem
+
+LINE_END = re.compile(r"\r\n|\r|\n")
+"""Where Python's lines end; ``str.splitlines`` also splits at form feeds and Unicode separators."""
+LARGEST_FILE = 4 * 1024 * 1024
+_BOM = b"\xef\xbb\xbf"
+_PYTHON2 = re.compile(r"^\s*(print\s+[\"'\w]|exec\s+[\"'\w]|raise\s+\w+\s*,|except\s+[\w.]+\s*,\s*\w+\s*:)")
+
+
+class Unreadable(Exception):
+    """A file that cannot be used; carries the :class:`Problem` to show."""
+
+    def __init__(self, problem: Problem) -> None:
+        super().__init__(problem.message)
+        self.problem = problem
+
+
+@dataclass(frozen=True, slots=True)
+class Text:
+    """A file's decoded text with all that is needed to write it back byte for byte.
+
+    ``text`` keeps its line endings and has no byte-order mark.
+    """
+
+    path: str
+    text: str
+    encoding: str
+    has_bom: bool
+    digest: str
+
+    def encode(self, text: str) -> bytes:
+        """Bytes of a changed text in this file's encoding.
+
+        Raises:
+            Unreadable: the new text has a character that the file's encoding lacks.
+        """
+        try:
+            return (_BOM if self.has_bom else b"") + text.encode(self.encoding)
+        except UnicodeEncodeError as error:
+            message = f"the fix needs a character that {self.encoding} lacks: save the file as UTF-8 ({error.reason})"
+            raise Unreadable(Problem(self.path, message)) from None
+
+
+def digest_of(data: bytes) -> str:
+    """The content hash by which files are compared and cached."""
+    return hashlib.sha256(data).hexdigest()[:32]
+
+
+@dataclass(frozen=True)
+class Sources:
+    """Where files are read from: the disk, under texts that an apply has changed but not yet written.
+
+    Args:
+        root: the project's folder.
+        overlay: bytes that stand in for a file's content, by relative path.
+    """
+
+    root: Path
+    overlay: Mapping[str, bytes] = field(default_factory=dict)
+
+    def read(self, path: str, limit: int = LARGEST_FILE) -> bytes:
+        """A file's bytes.
+
+        Raises:
+            Unreadable: it is too large, or the system refuses it.
+        """
+        if path in self.overlay:
+            return self.overlay[path]
+        full = self.root / path
+        try:
+            size = full.stat().st_size
+            if size > limit:
+                message = f"{size / 1e6:.0f} MB is over the limit of {limit // (1024 * 1024)} MB for a source file: exclude it"
+                raise Unreadable(Problem(path, message))
+            return full.read_bytes()
+        except OSError as error:
+            raise Unreadable(Problem(path, f"cannot be read: {error.strerror or error}")) from None
+
+
+def decode(path: str, data: bytes) -> Text:
+    """A Python file's text, by its byte-order mark or coding line (PEP 263), else UTF-8.
+
+    Raises:
+        Unreadable: NUL bytes, an unknown encoding, or bytes that are not in it.
+    """
+    if b"\0" in data:
+        message = "holds NUL bytes, so it is no Python source: save it as UTF-8 or exclude it"
+        raise Unreadable(Problem(path, message, data[: data.index(b"\0")].count(b"\n") + 1))
+    try:
+        encoding, _ = tokenize.detect_encoding(io.BytesIO(data).readline)
+    except (SyntaxError, LookupError) as error:
+        raise Unreadable(Problem(path, f"{error}: correct its coding line or save it as UTF-8", 1)) from None
+    has_bom = data.startswith(_BOM)
+    if encoding == "utf-8-sig":
+        encoding = "utf-8"
+    try:
+        text = (data[len(_BOM) :] if has_bom else data).decode(encoding)
+    except UnicodeDecodeError as error:
+        line = data[: error.start].count(b"\n") + 1
+        message = f"is not {encoding}: save it as UTF-8 or name its encoding in a coding line"
+        raise Unreadable(Problem(path, message, line)) from None
+    except LookupError as error:
+        raise Unreadable(Problem(path, f"{error}: correct its coding line", 1)) from None
+    return Text(path, text, encoding, has_bom, digest_of(data))
+
+
+def parse(text: Text) -> ast.Module:
+    """The syntax tree of a file.
+
+    Raises:
+        Unreadable: it is no Python of the version that runs mlfix, or nests too deeply.
+    """
+    try:
+        with warnings.catch_warnings():
+            # Invalid escapes in a scanned file are its author's business, not this run's output.
+            warnings.simplefilter("ignore")
+            return ast.parse(text.text, filename=text.path)
+    except SyntaxError as error:
+        raise Unreadable(Problem(text.path, _syntax_message(text, error), error.lineno or 1)) from None
+    except (RecursionError, MemoryError):
+        raise Unreadable(Problem(text.path, "nests too deeply to be parsed: exclude it")) from None
+    except ValueError as error:
+        raise Unreadable(Problem(text.path, f"cannot be parsed: {error}")) from None
+
+
+def _syntax_message(text: Text, error: SyntaxError) -> str:
+    lines = text.text.splitlines()
+    number = error.lineno or 1
+    line = lines[number - 1] if 0 < number <= len(lines) else ""
+    if _PYTHON2.match(line):
+        return "is Python 2: port it to Python 3 (2to3) or exclude it"
+    running = f"{sys.version_info.major}.{sys.version_info.minor}"
+    return f"is no valid Python {running} ({error.msg}): mend it, or run mlfix with the Python it is written for"
