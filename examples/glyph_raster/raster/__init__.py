@@ -1,0 +1,1 @@
+"""Glyph classification and retrieval from rasters."""
