@@ -145,7 +145,7 @@ class Finding:
 
 @dataclass(frozen=True, slots=True)
 class Problem:
-    """A file that could not be read or understood: one line for a person, with the remedy. ``line`` 0: the whole file."""
+    """A file that could not be read or understood: one line with the remedy. ``line`` 0 is the whole file."""
 
     path: str
     message: str

@@ -45,3 +45,29 @@ def _rule_of(module_name: str, file_name: str) -> Rule:
     if rule.name.replace("-", "_") != file_name:
         raise BrokenRule(f"{module_name} holds the rule {rule.name}: name the file after the rule")
     return rule
+
+
+class BadUserRules(Exception):
+    """A module named under ``rules`` in the configuration that cannot be used; the message says why."""
+
+
+def user_rules(modules: tuple[str, ...]) -> list[Rule]:
+    """The rules of importable modules named in the configuration.
+
+    They come from the Python environment that runs mlfix; the scanned repository is not put on its path.
+
+    Raises:
+        BadUserRules: a module cannot be imported, or holds no rule.
+    """
+    found: list[Rule] = []
+    for name in modules:
+        try:
+            module = importlib.import_module(name)
+        except Exception as error:  # the module is the user's own code and may fail in any way
+            raise BadUserRules(f"rules: {name} cannot be imported ({error}): install it beside mlfix") from None
+        classes = [c for _, c in inspect.getmembers(module, inspect.isclass) if c.__module__ == name]
+        own = [c() for c in classes if issubclass(c, Rule) and not inspect.isabstract(c)]
+        if not own:
+            raise BadUserRules(f"rules: {name} holds no mlfix rule")
+        found += own
+    return found

@@ -607,7 +607,7 @@ def returned(scope: Scope) -> list[ast.expr]:
     if isinstance(node, ast.Lambda):
         return [node.body]
     found: list[ast.expr] = []
-    stack: list[ast.AST] = list(_body(scope))[::-1]
+    stack: list[ast.AST] = [*reversed(_body(scope))]
     while stack:
         current = stack.pop()
         if isinstance(current, (ast.FunctionDef, ast.AsyncFunctionDef, ast.ClassDef, ast.Lambda)):

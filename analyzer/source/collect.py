@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import ast
 from collections.abc import Iterable
+from typing import Any
 
 from .facts import IMPORT_STAR, Call, ClassFacts, FileFacts, FunctionFacts, Import
 
@@ -99,7 +100,7 @@ class _Collector:
         """Everything directly in one body; nested functions and classes follow, with what shadows their imports."""
         inner: list[tuple[list[ast.stmt], str, frozenset[str]]] = []
         # An explicit stack, in source order: deep expressions must not exhaust the interpreter's own.
-        stack: list[ast.AST] = list(body)[::-1]
+        stack: list[Any] = list(body)[::-1]
         pop, push = stack.pop, stack.append
         while stack:
             node = pop()

@@ -150,7 +150,7 @@ def build_scopes(tree: ast.Module) -> Scope:
 
 
 def _fill(scope: Scope, body: list[ast.stmt] | list[ast.expr]) -> None:
-    stack: list[ast.AST] = list(body)[::-1]
+    stack: list[ast.AST] = [*reversed(body)]
     while stack:
         node = stack.pop()
         if isinstance(node, _SCOPES):

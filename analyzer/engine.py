@@ -1,0 +1,251 @@
+"""Files x rules x processes -> findings: what a scan does, with its cache, suppressions and baseline."""
+
+from __future__ import annotations
+
+import platform
+import time
+from collections.abc import Callable, Collection, Iterable, Mapping, Sequence
+from dataclasses import dataclass, field, replace
+from pathlib import Path
+
+from . import worker
+from .cache import Cache, Memory, shape_of
+from .checking import Checked, Codemod, check_project, is_wanted, number_occurrences
+from .findings import Finding, Problem
+from .graph.project import Project
+from .pool import ExecutorFactory, available_cores, chunks, process_pool, run_chunks
+from .project.dependencies import DependencyTable, Requirement, Role, is_dependency_file, read_dependencies
+from .project.files import Discovery, discover
+from .project.scripts import read_console_scripts
+from .project.settings import Settings
+from .reading import Reading, facts_by_path
+from .rule import Rule
+from .selection import select
+from .source.facts import FileFacts
+from .source.reader import Sources, Unreadable, digest_of
+from .version import __version__
+
+BYTES_WORTH_A_POOL = 1_500_000
+FILES_WORTH_A_POOL = 24
+Progress = Callable[[str, int, int], None]
+"""Told of the phase, how much of it is done, and how much there is."""
+
+
+@dataclass(frozen=True)
+class Request:
+    """What to scan, and how.
+
+    ``only`` are the relative paths (files or folders) that the report is about; None is everything. The whole project
+    is read in any case. ``baseline`` are fingerprints that do not count.
+    """
+
+    root: Path
+    rules: Sequence[Rule]
+    codemods: Mapping[str, Codemod]
+    settings: Settings = field(default_factory=Settings)
+    only: Collection[str] | None = None
+    overlay: Mapping[str, bytes] = field(default_factory=dict)
+    cache_folder: Path | None = None
+    baseline: frozenset[str] = frozenset()
+    jobs: int = 0
+    executor: ExecutorFactory = process_pool
+    progress: Progress | None = None
+
+
+@dataclass(frozen=True)
+class Report:
+    """What a scan found. ``findings`` are those that count; ``suppressed`` were silenced by comments."""
+
+    findings: tuple[Finding, ...]
+    suppressed: tuple[Finding, ...]
+    problems: tuple[Problem, ...]
+    files: int
+    lines: int
+    notebooks: int
+    seconds: float
+    hidden: int = 0
+    """Findings below the level or confidence asked for."""
+    known: int = 0
+    """Findings that the baseline accepts."""
+
+
+def scan(request: Request) -> Report:
+    """Scan a project: read, decide, prepare fixes.
+
+    Bad files become problems in the report; nothing of the project is executed.
+    """
+    started = time.perf_counter()
+    settings = request.settings
+    discovery = discover(request.root, settings.exclude, settings.respect_gitignore)
+    sources = Sources(request.root, request.overlay)
+    memory = _Run(request, sources, discovery).memory()
+    findings = [f for c in memory.checked.values() for f in c.findings]
+    problems = [*discovery.problems, *memory.problems.values()]
+    problems += [p for c in memory.checked.values() for p in c.problems]
+    selected = select(
+        number_occurrences(findings), settings, request.rules, request.only, request.baseline, sources, memory.marked
+    )
+    return Report(
+        findings=selected.findings,
+        suppressed=selected.suppressed,
+        problems=tuple(sorted(set(problems), key=lambda p: (p.path, p.line, p.message))),
+        files=len(discovery.python),
+        lines=sum(memory.lines.values()),
+        notebooks=discovery.notebooks,
+        seconds=time.perf_counter() - started,
+        hidden=selected.hidden,
+        known=selected.known,
+    )
+
+
+class _Run:
+    """One scan's reading and deciding, using what the cache still vouches for."""
+
+    def __init__(self, request: Request, sources: Sources, discovery: Discovery) -> None:
+        self.request = request
+        self.sources = sources
+        self.discovery = discovery
+        self.triggers = tuple(sorted({t for r in request.rules for t in r.triggers}))
+        self.cache = Cache(request.cache_folder, self._key())
+
+    def memory(self) -> Memory:
+        """The run's results: recalled where nothing changed, worked out where something did."""
+        old = self.cache.results()
+        contents, unreadable = self._contents()
+        digests = {path: digest for path, (digest, _) in contents.items()}
+        inputs = self._inputs()
+        if old.digests == digests | inputs and not unreadable:
+            return old
+        files, lines, problems = self._facts(old, contents)
+        problems |= unreadable
+        dependencies = self._dependencies()
+        shape = shape_of(files, *(f"{p}={d}" for p, d in sorted(inputs.items())))
+        scripts = read_console_scripts(self.sources, self.discovery)
+        project = Project(self.sources, files, dependencies, self.discovery.others, scripts)
+        checked = self._check(project, old if old.shape == shape else Memory(), digests)
+        marked = [p for p, f in files.items() if f.has_suppressions]
+        new = Memory(digests | inputs, lines, problems, shape, checked, marked=marked)
+        new.consulted = {p: {q: digests[q] for q in c.consulted if q in digests} for p, c in checked.items()}
+        for path, row in old.consulted.items():
+            if path in checked and not checked[path].consulted:
+                new.consulted[path] = row
+        for number, problem in enumerate(dependencies.problems):
+            new.problems[f"{problem.path}#{number}"] = Problem(problem.path, problem.message, problem.line)
+        self.cache.store_results(new)
+        if self.request.cache_folder is not None:
+            self.cache.store_facts(files.values())
+        return new
+
+    def _key(self) -> list[str]:
+        request = self.request
+        rules = [f"{r.code}{r.name}" for r in request.rules]
+        package = Path(__file__).parent.parent
+        # Rules under development change without a new version: their files' times stand for them.
+        stamp = max((p.stat().st_mtime_ns for top in (package / "analyzer", package / "rules", package / "codemods")
+                     for p in top.rglob("*") if p.suffix in (".py", ".yaml")), default=0)  # fmt: skip
+        settings = (request.settings.torch or "", *request.settings.rules)
+        return [__version__, platform.python_version(), str(request.root), str(stamp), *rules, *settings]
+
+    def _contents(self) -> tuple[dict[str, tuple[str, int]], dict[str, Problem]]:
+        """Digest and size of each Python file."""
+        found: dict[str, tuple[str, int]] = {}
+        problems: dict[str, Problem] = {}
+        for path in self.discovery.python:
+            try:
+                data = self.sources.read(path)
+                found[path] = (digest_of(data), len(data))
+            except Unreadable as error:
+                problems[path] = error.problem
+        return found, problems
+
+    def _inputs(self) -> dict[str, str]:
+        """Digests of the files beside the code that findings depend on."""
+        found: dict[str, str] = {}
+        for path in self._dependency_files():
+            try:
+                found[path] = digest_of(self.sources.read(path))
+            except Unreadable as error:
+                found[path] = error.problem.message
+        return {p: d for p, d in found.items() if not p.endswith(".py")}
+
+    def _dependency_files(self) -> list[str]:
+        return [p for p in (*self.discovery.python, *self.discovery.others) if is_dependency_file(p)]
+
+    def _dependencies(self) -> DependencyTable:
+        table = read_dependencies(self.sources.root, self._dependency_files(), self.sources.overlay)
+        settings = self.request.settings
+        if settings.torch is None:
+            return table
+        where = settings.path.name if settings.path is not None else "mlfix.toml"
+        stated = Requirement("torch", settings.torch, where, 1, 1, 1, f"torch{settings.torch}", Role.DECLARED, None)
+        return replace(table, requirements=(*(r for r in table.requirements if r.name != "torch"), stated))
+
+    def _facts(
+        self, old: Memory, contents: Mapping[str, tuple[str, int]]
+    ) -> tuple[dict[str, FileFacts], dict[str, int], dict[str, Problem]]:
+        """Facts of every readable file: recalled by digest, or read anew."""
+        kept = self.cache.facts() if old.digests else {}
+        files = {p: f for p, f in kept.items() if p in contents and f.digest == contents[p][0]}
+        problems = {
+            p: old.problems[p] for p, (d, _) in contents.items() if p in old.problems and old.digests.get(p) == d
+        }
+        missing = [p for p in contents if p not in files and p not in problems]
+        readings = self._read(missing, {p: size for p, (_, size) in contents.items()})
+        files.update(facts_by_path(readings))
+        problems.update({r.path: r.problem for r in readings if r.problem is not None})
+        ordered = {p: files[p] for p in sorted(files)}
+        return ordered, {p: f.lines for p, f in ordered.items()}, problems
+
+    def _read(self, paths: list[str], sizes: Mapping[str, int]) -> list[Reading]:
+        total = sum(sizes[p] for p in paths)
+        arguments = (self.sources, self.triggers)
+        if total < BYTES_WORTH_A_POOL or self._workers() == 1:
+            worker.start_reading(*arguments)
+            return self._told("reading", [worker.read(p) for p in paths])
+        bundles = chunks(paths, lambda p: sizes[p], self._workers())
+        with self.request.executor(self._workers(), worker.start_reading, arguments) as executor:
+            results = run_chunks(executor, worker.read_all, bundles, worker.died_reading)
+            return self._counted("reading", results, len(paths))
+
+    def _check(self, project: Project, old: Memory, digests: Mapping[str, str]) -> dict[str, Checked]:
+        """What the rules say of every file: recalled where the file and all it consulted are the same."""
+        rules, codemods = self.request.rules, self.request.codemods
+        wanted = [p for p, f in project.files.items() if any(is_wanted(r, f) for r in rules)]
+        kept = {p: old.checked[p] for p in wanted if p in old.checked and _still_holds(p, old, digests)}
+        missing = [p for p in wanted if p not in kept]
+        results: Iterable[Checked]
+        if len(missing) < FILES_WORTH_A_POOL or self._workers() == 1:
+            worker.start_checking(project, rules, codemods)
+            results = self._told("checking", [worker.check(p) for p in missing])
+        else:
+            weights = {p: project.files[p].lines for p in missing}
+            bundles = chunks(missing, lambda p: weights[p], self._workers())
+            arguments = (project, rules, codemods)
+            with self.request.executor(self._workers(), worker.start_checking, arguments) as executor:
+                found = run_chunks(executor, worker.check_all, bundles, worker.died_checking)
+                results = self._counted("checking", found, len(missing))
+        kept.update({c.path: c for c in results})
+        ordered = {p: kept[p] for p in wanted}
+        ordered[""] = check_project(project, rules, codemods)
+        return ordered
+
+    def _workers(self) -> int:
+        return self.request.jobs or available_cores()
+
+    def _told(self, phase: str, done: list) -> list:
+        if self.request.progress is not None and done:
+            self.request.progress(phase, len(done), len(done))
+        return done
+
+    def _counted(self, phase: str, results: Iterable, total: int) -> list:
+        done: list = []
+        for result in results:
+            done.append(result)
+            if self.request.progress is not None:
+                self.request.progress(phase, len(done), total)
+        return done
+
+
+def _still_holds(path: str, old: Memory, digests: Mapping[str, str]) -> bool:
+    same = old.digests.get(path) == digests.get(path)
+    return same and all(digests.get(p) == d for p, d in old.consulted.get(path, {}).items())

@@ -1,0 +1,71 @@
+"""Work spread over processes, behind ``concurrent.futures.Executor`` so that a cluster's can take its place."""
+
+from __future__ import annotations
+
+import multiprocessing
+import os
+import sys
+from collections.abc import Callable, Iterator, Sequence
+from concurrent.futures import Executor, Future, ProcessPoolExecutor
+from concurrent.futures.process import BrokenProcessPool
+from typing import Any, TypeVar
+
+Item = TypeVar("Item")
+Result = TypeVar("Result")
+ExecutorFactory = Callable[[int, Callable[..., None], tuple[Any, ...]], Executor]
+"""Makes an executor of some workers, each of which calls the initializer with the arguments once."""
+
+_CHUNKS_A_WORKER = 4
+
+
+def process_pool(workers: int, initializer: Callable[..., None], arguments: tuple[Any, ...]) -> Executor:
+    """Local processes. Forked on Linux, where the project is then shared instead of copied to each."""
+    context = multiprocessing.get_context("fork" if sys.platform == "linux" else None)
+    return ProcessPoolExecutor(workers, mp_context=context, initializer=initializer, initargs=arguments)
+
+
+def available_cores() -> int:
+    """Processors that this process may use."""
+    return len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
+
+
+def chunks(items: Sequence[Item], weight: Callable[[Item], int], workers: int) -> list[list[Item]]:
+    """Items in bundles of about equal weight, a few for each worker, the heaviest items first."""
+    count = max(1, min(len(items), workers * _CHUNKS_A_WORKER))
+    bundles: list[list[Item]] = [[] for _ in range(count)]
+    loads = [0] * count
+    for item in sorted(items, key=weight, reverse=True):
+        lightest = loads.index(min(loads))
+        bundles[lightest].append(item)
+        loads[lightest] += weight(item) + 1
+    return [bundle for bundle in bundles if bundle]
+
+
+def run_chunks(
+    executor: Executor,
+    work: Callable[[list[Item]], list[Result]],
+    bundles: list[list[Item]],
+    fallback: Callable[[Item], Result],
+) -> Iterator[Result]:
+    """Results of all bundles, in the order in which they finish being asked for.
+
+    A worker that dies (killed for memory, a crash in native code) costs its own item at most: the bundle is worked on
+    again here, item by item.
+
+    Args:
+        executor: where to run.
+        work: what a worker does with a bundle.
+        bundles: the work.
+        fallback: the result for one item of a bundle whose worker died.
+    """
+    futures: list[tuple[Future[list[Result]], list[Item]]] = [(executor.submit(work, b), b) for b in bundles]
+    try:
+        for future, bundle in futures:
+            try:
+                yield from future.result()
+            except BrokenProcessPool:
+                for item in bundle:
+                    yield fallback(item)
+    except BaseException:
+        executor.shutdown(wait=False, cancel_futures=True)
+        raise

@@ -1,0 +1,97 @@
+"""What a pool's process does: it is prepared once, then works on bundles of paths."""
+
+from __future__ import annotations
+
+import signal
+import threading
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from contextlib import contextmanager
+from typing import TYPE_CHECKING
+
+from .checking import Checked, Codemod, check_file
+from .findings import Problem
+from .reading import Reading, read_file
+from .rule import Rule
+from .source.reader import Sources
+
+if TYPE_CHECKING:
+    from .graph.project import Project
+
+SECONDS_A_FILE = 30.0
+
+_reading: tuple[Sources, tuple[bytes, ...]]
+_checking: tuple[Project, Sequence[Rule], Mapping[str, Codemod]]
+
+
+class OutOfTime(BaseException):
+    """Not an ``Exception``: nothing that handles a rule's errors may swallow it."""
+
+
+def start_reading(sources: Sources, triggers: tuple[bytes, ...]) -> None:
+    """Prepare this process for :func:`read_all`."""
+    global _reading
+    _reading = (sources, triggers)
+
+
+def read(path: str) -> Reading:
+    """Read one file, within the time limit."""
+    try:
+        with time_limit(SECONDS_A_FILE):
+            return read_file(_reading[0], path, _reading[1])
+    except OutOfTime:
+        return Reading(path, None, Problem(path, f"took over {SECONDS_A_FILE:.0f} s to read: exclude it"))
+
+
+def read_all(paths: Sequence[str]) -> list[Reading]:
+    """Read a bundle."""
+    return [read(path) for path in paths]
+
+
+def start_checking(project: Project, rules: Sequence[Rule], codemods: Mapping[str, Codemod]) -> None:
+    """Prepare this process for :func:`check_all`."""
+    global _checking
+    _checking = (project, rules, codemods)
+
+
+def check(path: str) -> Checked:
+    """Check one file, within the time limit."""
+    try:
+        with time_limit(SECONDS_A_FILE):
+            return check_file(_checking[0], path, _checking[1], _checking[2])
+    except OutOfTime:
+        message = f"took over {SECONDS_A_FILE:.0f} s to check: its findings are not known; exclude it"
+        return Checked(path, problems=(Problem(path, message),))
+
+
+def check_all(paths: Sequence[str]) -> list[Checked]:
+    """Check a bundle."""
+    return [check(path) for path in paths]
+
+
+def died_reading(path: str) -> Reading:
+    """The result for a file whose worker died: read again here is what killed it, so it is only told."""
+    return Reading(path, None, Problem(path, "a worker process died while it was read: exclude it, or use --jobs 1"))
+
+
+def died_checking(path: str) -> Checked:
+    """Like :func:`died_reading`, for the rules."""
+    return Checked(path, problems=(Problem(path, "a worker process died while it was checked: use --jobs 1"),))
+
+
+@contextmanager
+def time_limit(seconds: float) -> Iterator[None]:
+    """Raise :class:`OutOfTime` after some seconds, where the system and thread allow an alarm; else do nothing."""
+    if not hasattr(signal, "setitimer") or threading.current_thread() is not threading.main_thread():
+        yield
+        return
+
+    def stop(*_: object) -> None:
+        raise OutOfTime
+
+    before: Callable[..., object] | int | None = signal.signal(signal.SIGALRM, stop)
+    signal.setitimer(signal.ITIMER_REAL, seconds)
+    try:
+        yield
+    finally:
+        signal.setitimer(signal.ITIMER_REAL, 0)
+        signal.signal(signal.SIGALRM, before)

@@ -1,0 +1,5 @@
+"""``python -m mlfix.cli``."""
+
+from .main import main
+
+main()

@@ -1,0 +1,49 @@
+"""``mlfix explain``."""
+
+from __future__ import annotations
+
+import inspect
+import json
+import re
+
+import click
+
+from ..analyzer.project.settings import Settings
+from ..analyzer.rule import Rule
+from .options import available_rules, find_rule
+
+
+@click.command("explain")
+@click.argument("rule", required=False)
+@click.option("--format", "format_", type=click.Choice(["text", "json"]), default="text", help="How to print.")
+def command(rule: str | None, format_: str) -> None:
+    """Print what a rule finds, why it is bad, what you see in a run, and how safe its fix is."""
+    known = available_rules(Settings())
+    if rule is None:
+        raise click.UsageError("name a rule: " + ", ".join(r.name for r in known))
+    found = find_rule(known, rule)
+    if format_ == "json":
+        row = {"name": found.name, "code": found.code, "level": found.level.value, "symptom": found.symptom}
+        proof = {"probe": found.proof.probe, "quantity": found.proof.quantity}
+        click.echo(json.dumps({**row, "proof": proof, "explanation": documentation(found)}, indent=1))
+        return
+    click.echo(as_markdown(found), nl=False)
+
+
+def documentation(rule: Rule) -> str:
+    """The rule's docstring, dedented."""
+    return inspect.getdoc(type(rule)) or ""
+
+
+def summary(rule: Rule) -> str:
+    """The docstring's first sentence on one line."""
+    return " ".join(documentation(rule).split("\n\n")[0].split())
+
+
+def as_markdown(rule: Rule) -> str:
+    """A rule's page; the documentation site is made from the same text."""
+    body = re.sub(r"^(.+)\n-{3,}$", r"## \1", documentation(rule), flags=re.MULTILINE)
+    head = (
+        f"# {rule.name} ({rule.code})\n\nLevel: **{rule.level}**. Proof: `{rule.proof.probe}`, {rule.proof.quantity}.\n"
+    )
+    return f"{head}\n{body}\n"

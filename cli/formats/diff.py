@@ -1,0 +1,51 @@
+"""Unified diffs of whole files and of one finding's fix."""
+
+from __future__ import annotations
+
+import difflib
+from collections.abc import Iterable, Mapping
+from pathlib import Path
+
+import click
+
+from ...analyzer.findings import Finding
+from ...analyzer.source.reader import Sources, Unreadable, decode
+
+_CONTEXT = 3
+
+
+def unified(texts: Mapping[str, tuple[str, str]], color: bool = False, context: int = _CONTEXT) -> str:
+    """A unified diff that ``git apply`` and ``patch -p1`` take."""
+    return "".join(line for path, (old, new) in texts.items() for line in _file(path, old, new, color, context))
+
+
+def finding_diff(finding: Finding, root: Path | None = None, color: bool = False, context: int = 1) -> str:
+    """The diff of one finding's fix against the files under ``root`` (default: here)."""
+    from ...codemods.edits import apply_edits
+
+    assert finding.fix is not None
+    texts: dict[str, tuple[str, str]] = {}
+    for path in dict.fromkeys(e.path for e in finding.fix.edits):
+        try:
+            old = decode(path, Sources(root or Path()).read(path)).text
+            texts[path] = (old, apply_edits(old, [e for e in finding.fix.edits if e.path == path]))
+        except (Unreadable, ValueError):
+            continue
+    return unified(texts, color, context)
+
+
+def _file(path: str, old: str, new: str, color: bool, context: int) -> Iterable[str]:
+    lines = difflib.unified_diff(_lines(old), _lines(new), f"a/{path}", f"b/{path}", n=context)
+    for line in lines:
+        whole = line if line.endswith("\n") else f"{line}\n\\ No newline at end of file\n"
+        yield click.style(whole, fg=_color(line)) if color else whole
+
+
+def _lines(text: str) -> list[str]:
+    return text.splitlines(keepends=True)
+
+
+def _color(line: str) -> str | None:
+    if line.startswith(("+++", "---")):
+        return None
+    return {"+": "green", "-": "red", "@": "cyan"}.get(line[:1])

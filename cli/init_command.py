@@ -1,0 +1,57 @@
+"""``mlfix init``."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import click
+
+from ..analyzer.project.settings import BadSettings, load_settings
+from ..analyzer.version import __version__
+from ..templates import fill
+from . import exits
+
+_PRE_COMMIT = ".pre-commit-config.yaml"
+_REPOSITORY = "https://github.com/mlfix/mlfix"
+
+
+@click.command("init")
+@click.argument("path", required=False, type=click.Path(path_type=Path, exists=True, file_okay=False))
+@click.option("--entry", metavar="COMMAND", help="The training command, such as 'python train.py'.")
+def command(path: Path | None, entry: str | None) -> None:
+    """Write a configuration, and the pre-commit entry that keeps the bugs away. Existing settings are never touched."""
+    root = path or Path()
+    _configuration(root, entry)
+    _hook(root)
+
+
+def _configuration(root: Path, entry: str | None) -> None:
+    try:
+        existing = load_settings(root).path
+    except BadSettings as error:
+        exits.fail(str(error))
+    if existing is not None:
+        click.echo(f"kept {existing}")
+        return
+    target = root / "mlfix.toml"
+    _write(target, fill("mlfix.toml.j2", entry=entry))
+    click.echo(f"wrote {target}")
+
+
+def _hook(root: Path) -> None:
+    target = root / _PRE_COMMIT
+    block = fill("pre-commit.yaml.j2", repository=_REPOSITORY, version=__version__)
+    if not target.exists():
+        _write(target, "repos:\n" + block)
+        click.echo(f"wrote {target}; `pre-commit install` turns it on")
+    elif "mlfix-scan" in target.read_text(encoding="utf-8"):
+        click.echo(f"kept {target}")
+    else:
+        click.echo(f"add to {target}, under repos:\n{block}", nl=False)
+
+
+def _write(target: Path, text: str) -> None:
+    try:
+        target.write_text(text, encoding="utf-8")
+    except OSError as error:
+        exits.fail(f"{target}: cannot be written: {error.strerror}")

@@ -1,0 +1,75 @@
+"""Where mlfix keeps its cache and its record of applies, and what a path argument means."""
+
+from __future__ import annotations
+
+import hashlib
+import os
+from collections.abc import Sequence
+from dataclasses import dataclass
+from pathlib import Path
+
+from ..analyzer.project.settings import Settings, find_root
+from .exits import fail
+
+_PROJECT_MARKS = (".git", "pyproject.toml", "setup.py", "setup.cfg", "requirements.txt", "environment.yml", "Pipfile",
+                  "mlfix.toml", ".mlfix.toml")  # fmt: skip
+
+
+@dataclass(frozen=True)
+class Target:
+    """A project and the part of it that the report is about (None: all)."""
+
+    root: Path
+    only: tuple[str, ...] | None
+
+
+def target_of(paths: Sequence[Path]) -> Target:
+    """The project that some path arguments name.
+
+    One folder: the nearest folder at or above it that looks like a project, reported on from the given folder down.
+    Files, or several paths: the git repository (or configured project) around them all; the paths filter the report.
+    """
+    full = [p.absolute() for p in paths or [Path()]]
+    for path, given in zip(full, paths or [Path()], strict=True):
+        if not path.exists():
+            fail(f"{given}: no such file or folder")
+    real = [p.resolve() for p in full]
+    if len(real) == 1 and real[0].is_dir():
+        root = _project_above(real[0])
+    else:
+        root = find_root(Path(os.path.commonpath([p if p.is_dir() else p.parent for p in real])))
+    only = tuple(dict.fromkeys(p.relative_to(root).as_posix() for p in real))
+    return Target(root, None if "." in only else only)
+
+
+def _project_above(folder: Path) -> Path:
+    home = Path.home()
+    for candidate in (folder, *folder.parents):
+        if candidate == home or candidate == candidate.parent:
+            break
+        if any((candidate / mark).exists() for mark in _PROJECT_MARKS):
+            return candidate
+    return folder
+
+
+def cache_folder(root: Path, settings: Settings) -> Path:
+    """The project's cache folder: by setting inside the project, else under the platform's (or ``MLFIX_CACHE_DIR``)."""
+    if settings.cache_dir is not None:
+        return root / settings.cache_dir
+    return _base("MLFIX_CACHE_DIR", "user_cache_dir") / _name(root)
+
+
+def journal_folder(root: Path) -> Path:
+    """Where the project's applies are recorded, under the platform's state folder (or ``MLFIX_STATE_DIR``)."""
+    return _base("MLFIX_STATE_DIR", "user_state_dir") / "applies" / _name(root)
+
+
+def _base(variable: str, kind: str) -> Path:
+    import platformdirs
+
+    given = os.environ.get(variable)
+    return Path(given) if given else Path(getattr(platformdirs, kind)("mlfix"))
+
+
+def _name(root: Path) -> str:
+    return f"{root.name}-{hashlib.sha256(str(root).encode()).hexdigest()[:12]}"

@@ -1,0 +1,166 @@
+"""Fixes applied in memory to a fixed point: scan, apply what fits together, scan again, take back what does harm."""
+
+from __future__ import annotations
+
+import ast
+import warnings
+from collections import Counter
+from collections.abc import Callable, Iterable, Mapping
+from dataclasses import dataclass, field, replace
+
+from ..analyzer.engine import Report, Request, scan
+from ..analyzer.findings import Applicability, Finding
+from ..analyzer.source.reader import Sources, Unreadable, decode
+from .edits import apply_edits, choose
+
+MOST_ROUNDS = 100
+Consent = Callable[[Finding], bool]
+"""Whether the user agrees to a finding's fix; asked once for each."""
+
+
+@dataclass(frozen=True)
+class Change:
+    """A file before and after."""
+
+    before: bytes
+    after: bytes
+
+
+@dataclass
+class Mended:
+    """What applying did, all of it in memory still.
+
+    ``refused`` are fixes that were taken back, each with the reason. ``report`` is the scan after the last round.
+    """
+
+    report: Report
+    applied: list[Finding] = field(default_factory=list)
+    refused: list[tuple[Finding, str]] = field(default_factory=list)
+    changes: dict[str, Change] = field(default_factory=dict)
+
+
+def consented(finding: Finding, named: Iterable[str], unsafe: bool) -> bool:
+    """Whether a fix may be applied: a safe one always, an unsafe one where asked for or its rule was named."""
+    if finding.fix is None or finding.fix.applicability is Applicability.ADVICE:
+        return False
+    return finding.fix.applicability is Applicability.SAFE or unsafe or finding.rule in named or finding.code in named
+
+
+def mend(request: Request, consent: Consent) -> Mended:
+    """Apply every fix that is agreed to until none is left.
+
+    Args:
+        request: the scan to start from; all its rules watch for new findings.
+        consent: decides on each fix.
+
+    Returns:
+        The changes, not yet written anywhere.
+    """
+    session = _Session(request, consent)
+    session.run()
+    return session.mended()
+
+
+class _Session:
+    def __init__(self, request: Request, consent: Consent) -> None:
+        self.request = request
+        self.consent = consent
+        self.overlay: dict[str, bytes] = dict(request.overlay)
+        self.report = scan(request)
+        self.applied: list[Finding] = []
+        self.refused: dict[str, tuple[Finding, str]] = {}
+        self.answers: dict[str, bool] = {}
+
+    def run(self) -> None:
+        """Round after round, each with all fixes that do not overlap; one by one where a round does harm."""
+        for _ in range(MOST_ROUNDS):
+            wanted = self._wanted()
+            if not wanted:
+                return
+            taken = choose(wanted).taken
+            if self._try(taken) is None:
+                continue
+            for finding in taken:
+                reason = self._try([finding])
+                if reason is not None:
+                    self.refused[finding.fingerprint] = (finding, reason)
+                else:
+                    break  # places have moved: look again before the next one
+        for finding in self._wanted():
+            self.refused[finding.fingerprint] = (finding, f"no end after {MOST_ROUNDS} rounds")
+
+    def mended(self) -> Mended:
+        """The outcome, with each changed file's bytes before and after."""
+        disk = Sources(self.request.root, self.request.overlay)
+        changes = {p: Change(disk.read(p), after) for p, after in sorted(self.overlay.items())}
+        real = {p: c for p, c in changes.items() if c.before != c.after}
+        return Mended(self.report, self.applied, list(self.refused.values()), real)
+
+    def _wanted(self) -> list[Finding]:
+        return [
+            f
+            for f in self.report.findings
+            if f.fix is not None and f.fingerprint not in self.refused and self._agreed(f)
+        ]
+
+    def _agreed(self, finding: Finding) -> bool:
+        if finding.fingerprint not in self.answers:
+            self.answers[finding.fingerprint] = self.consent(finding)
+        return self.answers[finding.fingerprint]
+
+    def _try(self, findings: Iterable[Finding]) -> str | None:
+        """Apply some fixes and look again; None if all is well, else the reason for which they were taken back."""
+        chosen = choose(findings)
+        overlay = dict(self.overlay)
+        for path, edits in chosen.edits.items():
+            try:
+                text = decode(path, Sources(self.request.root, self.overlay).read(path))
+                new = apply_edits(text.text, edits)
+                overlay[path] = text.encode(new)
+                broken = _broken(path, new)
+            except (Unreadable, ValueError) as error:
+                return str(error)
+            if broken is not None:
+                return broken
+        report = scan(replace(self.request, overlay=overlay))
+        worse = _new_findings(self.report.findings, report.findings, chosen.taken)
+        if worse is not None:
+            return worse
+        self.overlay, self.report = overlay, report
+        self.applied += chosen.taken
+        return None
+
+
+def _broken(path: str, text: str) -> str | None:
+    """Why a changed file is no longer sound, None if it is."""
+    if not path.endswith((".py", ".pyw")):
+        return None
+    try:
+        with warnings.catch_warnings():
+            warnings.simplefilter("ignore")
+            compile(text, path, "exec", dont_inherit=True, flags=ast.PyCF_ONLY_AST)
+            compile(text, path, "exec", dont_inherit=True)
+    except (SyntaxError, ValueError) as error:
+        return f"the file would no longer compile: {error}"
+    return None
+
+
+def _new_findings(before: Iterable[Finding], after: Iterable[Finding], applied: Iterable[Finding]) -> str | None:
+    """The reason to take fixes back: a finding more of some rule in some file, or as many as before of a mended one."""
+    old, new = _counts(before), _counts(after)
+    for key, count in new.items():
+        if count > old[key]:
+            return f"the fix would make a new finding of {key[0]} in {key[1]}"
+    for key, count in _counts(applied).items():
+        if new[key] > old[key] - count:
+            return f"{key[0]} is still found in {key[1]} after the fix"
+    return None
+
+
+def _counts(findings: Iterable[Finding]) -> Counter[tuple[str, str]]:
+    return Counter((f.rule, f.location.path) for f in findings)
+
+
+def texts_of(changes: Mapping[str, Change]) -> dict[str, tuple[str, str]]:
+    """Decoded texts before and after, for diffs."""
+    return {p: (decode(p, c.before).text, decode(p, c.after).text) for p, c in changes.items()}
