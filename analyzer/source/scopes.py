@@ -181,24 +181,24 @@ def bindings_of(node: ast.AST, scope: Scope) -> Iterator[Binding]:
     """The bindings that one node of a scope makes itself, not those of nodes below it."""
     if isinstance(node, ast.Assign):
         for target in node.targets:
-            yield from _targets(target, node.value, node, Kind.ASSIGN)
+            yield from _targets(target, node.value, node, Kind.ASSIGN, scope)
     elif isinstance(node, ast.AnnAssign):
         if node.value is not None:
-            yield from _targets(node.target, node.value, node, Kind.ASSIGN)
+            yield from _targets(node.target, node.value, node, Kind.ASSIGN, scope)
     elif isinstance(node, ast.AugAssign):
         key = key_of(node.target)
         if key is not None:
             yield Binding(key, Kind.AUGMENT, node, node.value)
         elif isinstance(node.target, ast.Subscript):
-            yield from _stores(node.target, node.value, node)
+            yield from _stores(node.target, node.value, node, scope)
     elif isinstance(node, ast.NamedExpr):
-        yield from _targets(node.target, node.value, node, Kind.ASSIGN)
+        yield from _targets(node.target, node.value, node, Kind.ASSIGN, scope)
     elif isinstance(node, (ast.For, ast.AsyncFor, ast.comprehension)):
-        yield from _targets(node.target, node.iter, node, Kind.ITERATE)
+        yield from _targets(node.target, node.iter, node, Kind.ITERATE, scope)
     elif isinstance(node, (ast.With, ast.AsyncWith)):
         for item in node.items:
             if item.optional_vars is not None:
-                yield from _targets(item.optional_vars, item.context_expr, node, Kind.ENTER)
+                yield from _targets(item.optional_vars, item.context_expr, node, Kind.ENTER, scope)
     elif isinstance(node, ast.ExceptHandler):
         if node.name:
             yield Binding(node.name, Kind.UNKNOWN, node)
@@ -218,11 +218,11 @@ def bindings_of(node: ast.AST, scope: Scope) -> Iterator[Binding]:
 
 
 def _targets(
-    target: ast.expr, value: ast.expr, node: ast.AST, kind: Kind, index: tuple[int, ...] = ()
+    target: ast.expr, value: ast.expr, node: ast.AST, kind: Kind, scope: Scope, index: tuple[int, ...] = ()
 ) -> Iterator[Binding]:
     if isinstance(target, (ast.Tuple, ast.List)):
         for position, element in enumerate(target.elts):
-            yield from _targets(element, value, node, kind, (*index, position))
+            yield from _targets(element, value, node, kind, scope, (*index, position))
     elif isinstance(target, ast.Starred):
         key = key_of(target.value)
         if key is not None:
@@ -232,15 +232,12 @@ def _targets(
         if key is not None:
             yield Binding(key, kind, node, value, index)
         elif isinstance(target, ast.Subscript):
-            yield from _stores(target, value, node)
+            yield from _stores(target, value, node, scope)
 
 
-def _stores(target: ast.Subscript, value: ast.expr, node: ast.AST) -> Iterator[Binding]:
-    """``x[i, :] = value`` changes x in place."""
-    base: ast.expr = target.value
-    while isinstance(base, ast.Subscript) and key_of(base) is None:
-        base = base.value
-    key = key_of(base)
+def _stores(target: ast.Subscript, value: ast.expr, node: ast.AST, scope: Scope) -> Iterator[Binding]:
+    """``x[i, :] = value`` and ``x.view(-1)[::n] = value`` change x in place."""
+    key = _viewed(target.value, scope)
     if key is not None:
         yield Binding(key, Kind.UPDATE, node, value)
 
@@ -252,20 +249,28 @@ def _in_place(call: ast.Call, node: ast.AST, scope: Scope) -> Iterator[Binding]:
     name = call.func.attr
     if not (name in _UPDATING or (name.endswith("_") and not name.endswith("__"))):
         return
-    base = call.func.value
-    # A view's change is its base's: look through calls and subscripts down to the name.
+    key = _viewed(call.func.value, scope)
+    if key is not None:
+        yield Binding(key, Kind.UPDATE, node, call)
+
+
+def _viewed(base: ast.expr, scope: Scope) -> str | None:
+    """The key whose value a view shares: through subscripts, views and in-place methods down to the name."""
     while key_of(base) is None:
-        if isinstance(base, ast.Call) and isinstance(base.func, ast.Attribute) and base.func.attr in _VIEWS:
+        if isinstance(base, ast.Call) and isinstance(base.func, ast.Attribute) and _shares(base.func.attr):
             head = base.func.value
             of_module = isinstance(head, ast.Name) and scope.import_target(head.id) is not None
             base = base.args[0] if base.args and of_module else head
         elif isinstance(base, ast.Subscript):
             base = base.value
         else:
-            return
-    key = key_of(base)
-    if key is not None:
-        yield Binding(key, Kind.UPDATE, node, call)
+            return None
+    return key_of(base)
+
+
+def _shares(method: str) -> bool:
+    """Whether a method's result is the same memory: a view, or the tensor itself after a change in place."""
+    return method in _VIEWS or (method.endswith("_") and not method.endswith("__"))
 
 
 def _every_argument(arguments: ast.arguments) -> list[ast.arg]:
