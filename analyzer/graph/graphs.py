@@ -1,4 +1,4 @@
-"""The project's graphs (networkx): what imports, derives from, calls and makes what, and what an entry point reaches."""
+"""The project's graphs (networkx): what imports, derives from, calls and makes what; what entry points reach."""
 
 from __future__ import annotations
 

@@ -85,7 +85,8 @@ class Sources:
         try:
             size = full.stat().st_size
             if size > limit:
-                message = f"{size / 1e6:.0f} MB is over the limit of {limit // (1024 * 1024)} MB for a source file: exclude it"
+                most = limit // (1024 * 1024)
+                message = f"{size / 1e6:.0f} MB is over the limit of {most} MB for a source file: exclude it"
                 raise Unreadable(Problem(path, message))
             return full.read_bytes()
         except OSError as error:

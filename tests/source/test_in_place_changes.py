@@ -15,7 +15,7 @@ from mlfix.analyzer.source.scopes import Kind, build_scopes
         "x.flatten()[1:].view(n, n)[:, 0].fill_(0)",
         "torch.diagonal(x).sub_(1)",
         "x.masked_fill_(m, 0).div_(t)",
-        "xs.append(1)".replace("xs", "x"),
+        "x.append(1)",
     ],
 )
 def test_a_change_through_views_and_chains_is_a_change_of_the_name(statement: str) -> None:

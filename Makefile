@@ -1,0 +1,39 @@
+# Every target sets up what it needs in a virtual environment of its own; nothing is installed outside of it.
+VENV ?= .venv
+PYTHON ?= python3
+BIN := $(VENV)/bin
+STAMP := $(VENV)/.installed
+
+.PHONY: demo test lint docs benchmark clean
+
+demo: $(STAMP)
+	@PATH="$(abspath $(BIN)):$$PATH" sh examples/demo.sh
+
+test: $(STAMP)-dev
+	$(BIN)/python -m pytest -n auto --dist loadfile
+
+lint: $(STAMP)-dev
+	$(BIN)/ruff check .
+	$(BIN)/ruff format --check .
+	$(BIN)/basedpyright
+
+docs: $(STAMP)
+	$(BIN)/python docs/generate.py
+
+benchmark: $(STAMP)
+	$(BIN)/python benchmarks/scan.py
+
+$(VENV)/bin/python:
+	$(PYTHON) -m venv $(VENV)
+	$(BIN)/python -m pip install --quiet --upgrade 'pip>=25.1'
+
+$(STAMP): pyproject.toml | $(VENV)/bin/python
+	$(BIN)/python -m pip install --quiet --editable .
+	@touch $@
+
+$(STAMP)-dev: $(STAMP)
+	$(BIN)/python -m pip install --quiet --group test --group lint --group examples
+	@touch $@
+
+clean:
+	rm -rf $(VENV) build *.egg-info

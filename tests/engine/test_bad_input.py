@@ -1,0 +1,177 @@
+"""What cannot be read is one clear line with file, line and remedy; everything else goes on."""
+
+import os
+from pathlib import Path
+
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+from mlfix.analyzer.engine import scan
+from mlfix.analyzer.reading import read_file
+from mlfix.analyzer.source import reader
+from mlfix.analyzer.source.reader import Sources
+
+from .toy import request, write
+
+GOOD = "import torch\ntorch.old(1)\n"
+BAD = {
+    "syntax error": (b"def f(:\n    pass\n", 1, "no valid Python"),
+    "python 2": (b'x = 1\nprint "hello"\n', 2, "Python 2"),
+    "python 2 except": (b"try:\n    f()\nexcept IOError, e:\n    pass\n", 3, "Python 2"),
+    "wrong encoding": (b"x = 1\ns = '\xff\xfe'\n", 2, "is not utf-8"),
+    "unknown coding line": (b"# coding: klingon\nx = 1\n", 1, "klingon"),
+    "NUL bytes": (b"x = 1\ny = '\0'\n", 2, "NUL"),
+    "deep brackets": (b"x = " + b"(" * 5000 + b")" * 5000 + b"\n", 1, ""),
+    "deep operators": (b"x = " + b"-" * 50000 + b"1\n", None, "nests too deeply"),
+    "deep indentation": (b"".join(b" " * n + b"if x:\n" for n in range(150)) + b" " * 150 + b"pass\n", 101, "indent"),
+}
+
+
+@pytest.mark.parametrize("kind", BAD)
+def test_a_bad_file_is_one_line_and_the_rest_goes_on(kind: str, tmp_path: Path) -> None:
+    data, line, words = BAD[kind]
+    report = scan(request(write(tmp_path, {"bad.py": data, "good.py": GOOD})))
+    assert [f.location.path for f in report.findings] == ["good.py"]
+    [problem] = report.problems
+    assert problem.path == "bad.py"
+    assert words in problem.message
+    if line is not None:
+        assert problem.line == line
+    assert "\n" not in problem.message
+
+
+def test_a_huge_file_is_not_read(tmp_path: Path) -> None:
+    write(tmp_path, {"good.py": GOOD})
+    with (tmp_path / "huge.py").open("wb") as file:
+        file.truncate(50 * 1024 * 1024)
+    [problem] = scan(request(tmp_path)).problems
+    assert problem.path == "huge.py"
+    assert "52 MB is over the limit of 4 MB" in problem.message
+
+
+def test_latin_1_with_a_coding_line_is_read(tmp_path: Path) -> None:
+    text = "# -*- coding: latin-1 -*-\nimport torch\ns = 'é'; torch.old(1)\n".encode("latin-1")
+    report = scan(request(write(tmp_path, {"a.py": text})))
+    assert not report.problems
+    assert [(f.location.line, f.location.column) for f in report.findings] == [(3, 10)]
+
+
+def test_columns_count_characters(tmp_path: Path) -> None:
+    report = scan(request(write(tmp_path, {"a.py": "import torch\ns = '日本語'; torch.old(1)\n"})))
+    assert [(f.location.line, f.location.column, f.location.end_column) for f in report.findings] == [(2, 12, 21)]
+
+
+def test_links_that_loop_end(tmp_path: Path) -> None:
+    write(tmp_path, {"a/good.py": GOOD})
+    (tmp_path / "a" / "loop").symlink_to(tmp_path)
+    (tmp_path / "self.py").symlink_to(tmp_path / "self.py")
+    report = scan(request(tmp_path))
+    assert [f.location.path for f in report.findings] == ["a/good.py"]
+    assert not report.problems
+
+
+@pytest.mark.skipif(os.geteuid() == 0 if hasattr(os, "geteuid") else True, reason="root may read everything")
+def test_an_unreadable_folder_is_told(tmp_path: Path) -> None:
+    write(tmp_path, {"good.py": GOOD, "closed/a.py": GOOD})
+    (tmp_path / "closed").chmod(0)
+    try:
+        report = scan(request(tmp_path))
+    finally:
+        (tmp_path / "closed").chmod(0o755)
+    assert [p.path for p in report.problems] == ["closed"]
+
+
+def test_an_unreadable_folder_is_told_by_the_listing(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    from mlfix.analyzer.project import files
+
+    real = os.scandir
+
+    def refuse(path: Path) -> object:
+        if str(path).endswith("closed"):
+            raise PermissionError(13, "Permission denied")
+        return real(path)
+
+    monkeypatch.setattr(files.os, "scandir", refuse)
+    report = scan(request(write(tmp_path, {"good.py": GOOD, "closed/a.py": GOOD})))
+    assert [p.path for p in report.problems] == ["closed"]
+    assert len(report.findings) == 1
+
+
+def test_notebooks_are_counted(tmp_path: Path) -> None:
+    assert scan(request(write(tmp_path, {"a.ipynb": "{}", "b/c.ipynb": "{}", "good.py": GOOD}))).notebooks == 2
+
+
+def test_gitignore_environments_and_excludes_are_left_out(tmp_path: Path) -> None:
+    files: dict[str, str | bytes] = {
+        ".gitignore": "generated/\n*_tmp.py\n!keep_tmp.py\n",
+        "generated/a.py": GOOD,
+        "b_tmp.py": GOOD,
+        "keep_tmp.py": GOOD,
+        "env/pyvenv.cfg": "",
+        "env/lib/c.py": GOOD,
+        "sub/.gitignore": "local.py\n",
+        "sub/local.py": GOOD,
+        "sub/seen.py": GOOD,
+    }
+    report = scan(request(write(tmp_path, files)))
+    assert [f.location.path for f in report.findings] == ["keep_tmp.py", "sub/seen.py"]
+
+
+def test_nothing_is_executed(tmp_path: Path) -> None:
+    trap = "from pathlib import Path\nPath(__file__).with_name('executed').touch()\n"
+    files: dict[str, str | bytes] = {
+        "setup.py": trap + "from setuptools import setup\nsetup(install_requires=['torch==1.9'])\n",
+        "train.py": trap + GOOD,
+        "conftest.py": trap,
+        "sitecustomize.py": trap,
+        "environment.yml": "dependencies: !!python/object/apply:os.system ['touch executed']\n",
+        ".mlfix/x/results.json": "{}",
+    }
+    scan(request(write(tmp_path, files), cache_folder=tmp_path / ".mlfix"))
+    assert not list(tmp_path.rglob("executed"))
+
+
+@given(st.binary(max_size=300) | st.text(max_size=200).map(lambda t: t.encode("utf-8", "surrogatepass")))
+@settings(max_examples=200, deadline=None)
+def test_any_bytes_give_facts_or_one_problem(data: bytes) -> None:
+    reading = read_file(Sources(Path("/nowhere"), {"a.py": data}), "a.py", [b"x"])
+    assert (reading.facts is None) == (reading.problem is not None)
+    if reading.problem is not None:
+        assert reading.problem.message.strip()
+
+
+def test_a_rule_that_fails_is_told_and_others_go_on(tmp_path: Path) -> None:
+    from .toy import OldCall
+
+    class Broken(OldCall):
+        name = "broken"
+        code = "MLF992"
+
+        def check(self, module, project):
+            raise KeyError("oops")
+
+    report = scan(request(write(tmp_path, {"good.py": GOOD}), rules=[Broken(), OldCall()]))
+    assert [f.rule for f in report.findings] == ["old-call"]
+    [problem] = report.problems
+    assert "internal error in rule broken" in problem.message
+
+
+def test_a_file_that_takes_too_long_is_given_up(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    from mlfix.analyzer import worker
+
+    from .toy import OldCall
+
+    class Endless(OldCall):
+        def check(self, module, project):
+            while True:
+                pass
+
+    monkeypatch.setattr(worker, "SECONDS_A_FILE", 0.2)
+    [problem] = scan(request(write(tmp_path, {"good.py": GOOD}), rules=[Endless()])).problems
+    assert "took over" in problem.message
+
+
+def test_encodings_and_line_ends_survive_a_round_trip() -> None:
+    for data in (b"\xef\xbb\xbfx = 1\r\n\x0cy = 2", b"# coding: latin-1\ns = '\xe9'\n"):
+        text = reader.decode("a.py", data)
+        assert text.encode(text.text) == data
