@@ -8,7 +8,7 @@ from itertools import combinations
 from packaging.specifiers import SpecifierSet
 
 from .names import homes, is_main
-from .ranges import Range, hull, intersection, parse_specifier, simplify
+from .ranges import Interval, Range, hull, intersection, interval, parse_specifier, simplify
 from .requirement import Requirement, Role
 
 _TIERS = (frozenset({Role.DECLARED, Role.CONSTRAINT}), frozenset({Role.LOCKED}), frozenset({Role.IMAGE}))
@@ -128,19 +128,19 @@ def _file_range(stated: Sequence[Requirement]) -> SpecifierSet:
     return together if together is not None else hull(ranges)
 
 
-def _makers(speaking: Sequence[Requirement], final: SpecifierSet) -> Iterable[Requirement]:
-    """The statements from which the range's clauses come; those that set a bound of a hull; else all."""
-    clauses = {str(clause) for clause in final}
-    if not clauses:
-        return speaking
-    exact = [one for one in speaking if clauses & {str(clause) for clause in simplify(parse_specifier(one.specifier))}]
-    bounds = {clause.version for clause in final}
-    touching = [one for one in speaking if bounds & _versions(one)]
-    return exact or touching or [one for one in speaking if one.specifier]
+def _makers(speaking: Sequence[Requirement], final: SpecifierSet) -> Sequence[Requirement]:
+    """The statements that say the range alone; failing those, the ones that set a bound of it; failing those, all."""
+    bounds = interval(final)
+    stated = [(one, interval(parse_specifier(one.specifier))) for one in speaking]
+    alone = [one for one, own in stated if own == bounds]
+    touching = [one for one, own in stated if _shares_bound(own, bounds)]
+    return alone or touching or speaking
 
 
-def _versions(one: Requirement) -> set[str]:
-    return {clause.version.removesuffix(".*") for clause in parse_specifier(one.specifier)}
+def _shares_bound(own: Interval, whole: Interval) -> bool:
+    lower = own.lower is not None and (own.lower, own.lower_open) == (whole.lower, whole.lower_open)
+    upper = own.upper is not None and (own.upper, own.upper_open) == (whole.upper, whole.upper_open)
+    return lower or upper
 
 
 def _nearness(one: Requirement, folder: str) -> tuple[bool, int, int, str, int]:

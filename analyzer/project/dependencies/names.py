@@ -49,7 +49,12 @@ _PATTERNS = (
     (re.compile(r".*\.conda-lock\.ya?ml"), Kind.CONDA_LOCK),
     (re.compile(r"conda-(?:linux|osx|win)-[\w-]+\.lock"), Kind.CONDA_EXPLICIT),
     (re.compile(r".*(?:environment|conda).*\.ya?ml|(?:.*[-_.])?env(?:[-_.].*)?\.ya?ml"), Kind.CONDA),
-    (re.compile(r"(?:dockerfile|containerfile)(?:[-_.].*)?|.*\.(?:dockerfile|containerfile)"), Kind.DOCKERFILE),
+    (
+        re.compile(
+            r"(?!.*\.(?:py|md|sh|ya?ml|json|dockerignore)$)(?:dockerfile|containerfile)(?:[-_.].*)?|.*\.(?:dockerfile|containerfile)"
+        ),
+        Kind.DOCKERFILE,
+    ),
 )
 _REQUIREMENT_FOLDERS = {"requirements", "requirement", "reqs"}
 _LOCKS = {Kind.PIPFILE_LOCK, Kind.TOML_LOCK, Kind.CONDA_LOCK, Kind.CONDA_EXPLICIT}

@@ -38,11 +38,8 @@ def _parse(reading: Reading) -> ast.Module | None:
             warnings.simplefilter("ignore")
             return ast.parse(reading.source.text)
     except SyntaxError as error:
-        lines = reading.source.lines()
-        number = error.lineno or 1
-        offset = lines[number - 1].at if 0 < number <= len(lines) else ()
         message = f"is no valid Python 3 ({error.msg}): its dependencies are not known; port it or exclude it"
-        reading.problem(offset[0] if offset else None, message)
+        reading.problem_at(error.lineno or 1, message)
     except (ValueError, RecursionError, MemoryError) as error:
         reading.problem(None, f"cannot be parsed ({str(error)[:80] or 'too deeply nested'}): exclude it")
     return None

@@ -10,7 +10,7 @@ from packaging.version import InvalidVersion, Version
 
 from .ranges import hull, intersection
 
-_CLAUSE = re.compile(r"\s*(===|~=|==|!=|<=|>=|<|>|=|\^|~)?\s*([^\s,|<>=!~^]+)\s*")
+_CLAUSE = re.compile(r"\s*(===|~=|==|!=|<=|>=|<|>|=|\^|~)?\s*([^\s,|<>=!~^][^\s,|<>=~^]*)\s*")
 _OPERATORS = ("===", "~=", "==", "!=", "<=", ">=", "<", ">")
 _LONGEST = 1000
 

@@ -76,7 +76,8 @@ def parse(source: Source) -> Document:
         raise BadToml("nests too deeply: flatten or exclude it") from None
     except ValueError as error:
         found = re.search(r"\(at line (\d+), column \d+\)", str(error))
-        raise BadToml(f"is no valid TOML ({error}): mend it", int(found[1]) if found else 0) from None
+        line = int(found[1]) if found else text.count("\n") + 1
+        raise BadToml(f"is no valid TOML ({error}): mend it", line) from None
     return Document(source, data, spans)
 
 

@@ -49,9 +49,7 @@ def document(reading: Reading) -> Node | None:
     try:
         return parse(reading.source)
     except BadYaml as error:
-        lines = reading.source.lines()
-        offset = lines[error.line - 1].at if 0 < error.line <= len(lines) else ()
-        reading.problem(offset[0] if offset else None, str(error))
+        reading.problem_at(error.line, str(error))
         return None
 
 
