@@ -13,7 +13,7 @@ from .yaml_nodes import document
 
 _SPEC = re.compile(r"(?:[^\s:]+::)?(?P<name>[A-Za-z0-9_][\w.-]*?)\s*(?P<rest>(?:[\s=<>!~\[].*)?)$")
 _BRACKET = re.compile(r"\[.*?version\s*=\s*['\"]?(?P<version>[^'\"\]]+)['\"]?.*\]$")
-_VERSION_AND_BUILD = re.compile(r"(?P<version>={0,2}\s*[^\s=<>!~,|]+)(?P<build>(?:=|\s+)[^\s=,|<>!~]+)?$")
+_VERSION_AND_BUILD = re.compile(r"(?P<version>={0,2}\s*[^\s=<>!~,|][^\s=<>~,|]*)(?P<build>(?:=|\s+)[^\s=,|<>!~]+)?$")
 _HAS_DEPENDENCIES = re.compile(r"^(?:\ufeff)?dependencies\s*:", re.MULTILINE)
 _PACKAGE_FILE = re.compile(r"(?P<name>.+)-(?P<version>[^-]+)-[^-]+\.(?:conda|tar\.bz2)$")
 
