@@ -201,7 +201,7 @@ class _Run:
         arguments = (self.sources, self.triggers)
         if total < BYTES_WORTH_A_POOL or self._workers() == 1:
             worker.start_reading(*arguments)
-            return self._told("reading", [worker.read(p) for p in paths])
+            return self._told("reading", worker.read_all(paths))
         bundles = chunks(paths, lambda p: sizes[p], self._workers())
         with self.request.executor(self._workers(), worker.start_reading, arguments) as executor:
             results = run_chunks(executor, worker.read_all, bundles, worker.died_reading)
@@ -216,7 +216,7 @@ class _Run:
         results: Iterable[Checked]
         if len(missing) < FILES_WORTH_A_POOL or self._workers() == 1:
             worker.start_checking(project, rules, codemods)
-            results = self._told("checking", [worker.check(p) for p in missing])
+            results = self._told("checking", worker.check_all(missing))
         else:
             weights = {p: project.files[p].lines for p in missing}
             bundles = chunks(missing, lambda p: weights[p], self._workers())
