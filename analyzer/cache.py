@@ -27,9 +27,13 @@ _SETS = {"names", "words"}
 
 @dataclass
 class Memory:
-    """A cache's content. ``shape`` digests what all files show each other; ``digests`` name each file's content."""
+    """A cache's content. ``shape`` digests what all files show each other; ``digests`` name each file's content.
+
+    ``inputs`` are digests of the other files that findings depend on: dependency files, what they include, configs.
+    """
 
     digests: dict[str, str] = field(default_factory=dict)
+    inputs: dict[str, str] = field(default_factory=dict)
     lines: dict[str, int] = field(default_factory=dict)
     problems: dict[str, Problem] = field(default_factory=dict)
     shape: str = ""
@@ -60,6 +64,7 @@ class Cache:
         try:
             return Memory(
                 digests=dict(data["digests"]),
+                inputs=dict(data["inputs"]),
                 lines=dict(data["lines"]),
                 problems={p: Problem(*row) for p, row in data["problems"].items()},
                 shape=data["shape"],
@@ -85,6 +90,7 @@ class Cache:
             "results.json",
             {
                 "digests": memory.digests,
+                "inputs": memory.inputs,
                 "lines": memory.lines,
                 "problems": {p: [q.path, q.message, q.line] for p, q in memory.problems.items()},
                 "shape": memory.shape,

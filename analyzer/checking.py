@@ -66,12 +66,14 @@ def check_project(project: Project, rules: Iterable[Rule], codemods: Mapping[str
     """Run the rules' checks of the repository as a whole."""
     findings: list[Finding] = []
     problems: list[Problem] = []
+    project.consulted.clear()
     for rule in rules:
         try:
             findings += rule.check_project(project)
         except Exception as error:  # as above
             problems.append(_internal(".", rule, error))
-    return Checked("", tuple(with_fix(f, project, codemods) for f in findings), tuple(problems))
+    fixed = tuple(with_fix(f, project, codemods) for f in findings)
+    return Checked("", fixed, tuple(problems), frozenset(project.consulted))
 
 
 def with_fix(finding: Finding, project: Project, codemods: Mapping[str, Codemod]) -> Finding:

@@ -113,26 +113,34 @@ class _Run:
         old = self.cache.results()
         contents, unreadable = self._contents()
         digests = {path: digest for path, (digest, _) in contents.items()}
-        inputs = self._inputs()
-        if old.digests == digests | inputs and not unreadable:
+        dependency_files = self._dependency_files()
+        inputs = self._digests({*dependency_files, *old.inputs} - set(digests))
+        if old.digests == digests and old.inputs == inputs and not unreadable:
             return old
         files, lines, problems = self._facts(old, contents)
-        problems |= unreadable
-        dependencies = self._dependencies()
-        shape = shape_of(files, *(f"{p}={d}" for p, d in sorted(inputs.items())))
+        dependencies = self._dependencies(dependency_files)
+        stated = self._digests({*dependency_files, *(target for _, target in dependencies.includes)} - set(digests))
+        shape = shape_of(files, *(f"{p}={d}" for p, d in sorted(stated.items())))
         scripts = read_console_scripts(self.sources, self.discovery)
         project = Project(self.sources, files, dependencies, self.discovery.others, scripts)
-        checked = self._check(project, old if old.shape == shape else Memory(), digests)
-        marked = [p for p, f in files.items() if f.has_suppressions]
-        new = Memory(digests | inputs, lines, problems, shape, checked, marked=marked)
-        new.consulted = {p: {q: digests[q] for q in c.consulted if q in digests} for p, c in checked.items()}
-        for path, row in old.consulted.items():
-            if path in checked and not checked[path].consulted:
-                new.consulted[path] = row
-        for number, problem in enumerate(dependencies.problems):
-            new.problems[f"{problem.path}#{number}"] = Problem(problem.path, problem.message, problem.line)
-        self.cache.store_results(new)
+        checked = self._check(project, old if old.shape == shape else Memory(), digests | inputs)
+        consulted = {p: c.consulted or set(old.consulted.get(p, ())) for p, c in checked.items()}
+        others = self._digests({q for c in consulted.values() for q in c} - set(digests))
+        every = digests | others
+        problems |= unreadable
+        problems |= {f"{p.path}#{n}": p for n, p in enumerate(dependencies.problems)}
+        new = Memory(
+            digests=digests,
+            inputs=stated | others,
+            lines=lines,
+            problems=problems,
+            shape=shape,
+            checked=checked,
+            consulted={p: {q: every[q] for q in c} for p, c in consulted.items()},
+            marked=[p for p, f in files.items() if f.has_suppressions],
+        )
         if self.request.cache_folder is not None:
+            self.cache.store_results(new)
             self.cache.store_facts(files.values())
         return new
 
@@ -158,21 +166,21 @@ class _Run:
                 problems[path] = error.problem
         return found, problems
 
-    def _inputs(self) -> dict[str, str]:
-        """Digests of the files beside the code that findings depend on."""
+    def _digests(self, paths: Iterable[str]) -> dict[str, str]:
+        """Digests of files beside the code that findings depend on; of one that cannot be read, the reason."""
         found: dict[str, str] = {}
-        for path in self._dependency_files():
+        for path in sorted(paths):
             try:
                 found[path] = digest_of(self.sources.read(path))
             except Unreadable as error:
                 found[path] = error.problem.message
-        return {p: d for p, d in found.items() if not p.endswith(".py")}
+        return found
 
     def _dependency_files(self) -> list[str]:
         return [p for p in (*self.discovery.python, *self.discovery.others) if is_dependency_file(p)]
 
-    def _dependencies(self) -> DependencyTable:
-        table = read_dependencies(self.sources.root, self._dependency_files(), self.sources.overlay)
+    def _dependencies(self, files: Iterable[str]) -> DependencyTable:
+        table = read_dependencies(self.sources.root, files, self.sources.overlay)
         settings = self.request.settings
         if settings.torch is None:
             return table

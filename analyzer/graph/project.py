@@ -79,6 +79,15 @@ class Project:
         text = decode(path, self.sources.read(path))
         return self.adopt(text, parse(text))
 
+    def read_other(self, path: str) -> bytes:
+        """The bytes of a file that is no Python (a config): the way for rules to read one, since the cache is told.
+
+        Raises:
+            Unreadable: it is too large, or the system refuses it.
+        """
+        self.consulted.add(path)
+        return self.sources.read(path)
+
     def adopt(self, text: Text, tree: ast.Module) -> Module:
         """Keep an already parsed file open."""
         module = Module(text, tree, self.files[text.path])

@@ -9,7 +9,7 @@ import pytest
 from mlfix.analyzer import engine, worker
 from mlfix.analyzer.baseline import BadBaseline, read_baseline, write_baseline
 from mlfix.analyzer.engine import scan
-from mlfix.analyzer.findings import Confidence, Level
+from mlfix.analyzer.findings import Confidence, Level, Location
 from mlfix.analyzer.project.settings import Settings
 
 from .toy import CalledFromElsewhere, OldCall, request, write
@@ -92,6 +92,33 @@ def test_a_finding_follows_the_other_file_it_came_from(tmp_path: Path) -> None:
     assert message() == []
     write(root, {"other.py": "import lib\nlib.helper(2)\n"})
     assert message() == ["called at other.py:2"]
+
+
+def test_a_changed_config_and_a_changed_include_count(tmp_path: Path) -> None:
+    class ReadsConfig(OldCall):
+        def check_project(self, project):
+            text = project.read_other("run.yaml").decode().strip()
+            pin = project.dependencies.range_of("torch", near="a.py")
+            place = Location("run.yaml", 1, 1, 1, 2)
+            yield self.finding_at(place, f"{text} {pin and pin.specifier}", subject=text)
+
+    files: dict[str, str | bytes] = {
+        "a.py": "x = 1\n",
+        "run.yaml": "lr: 1\n",
+        "requirements.txt": "-r deps.lst\n",
+        "deps.lst": "torch==1.9\n",
+    }
+    root = write(tmp_path / "p", files)
+    options = {"rules": [ReadsConfig()], "cache_folder": tmp_path / "cache"}
+
+    def message() -> str:
+        return scan(request(root, **options)).findings[0].message
+
+    assert message() == message() == "lr: 1 ==1.9"
+    write(root, {"run.yaml": "lr: 2\n"})
+    assert message() == "lr: 2 ==1.9"
+    write(root, {"deps.lst": "torch==2.0\n"})
+    assert message() == message() == "lr: 2 ==2.0"
 
 
 @pytest.mark.parametrize("damage", [b"", b"[]", b"{", b'{"digests": 3}', b"\x80\x04K\x01.", b"[" * 100000])
