@@ -12,12 +12,12 @@ class DataConfig:
     """Bounding boxes and the cubes cut from them (sizes in voxels)."""
 
     num_bboxes: int = 8
-    bbox_size: int = 40
+    bbox_size: int = 48
     synapses_per_bbox: int = 3
     cubes_per_bbox: int = 4
     cube_size: int = 16
-    search_margin: int = 6  # how far around a cube we look for organelles
-    min_overlap: float = 0.01  # cubes with less of the cleft than this are skipped
+    search_margin: int = 4  # how far around a cube we look for organelles
+    min_overlap: float = 0.02  # cubes with less of the cleft than this are skipped
 
 
 @dataclass

@@ -45,7 +45,7 @@ def random_direction(rng):
     return vector / np.linalg.norm(vector)
 
 
-def spread_centers(rng, size, count, border=6, distance=14, max_tries=500):
+def spread_centers(rng, size, count, border=6, distance=18, max_tries=500):
     """Random positions that keep their distance from each other and from the border."""
     centers = []
     for _ in range(max_tries):
@@ -67,7 +67,7 @@ def draw_synapse(rng, volumes, grid, center, label, organelle_label):
     offset = grid - center
     height = offset @ normal
     radius = np.sqrt(np.maximum((offset ** 2).sum(axis=-1) - height ** 2, 0))
-    disk = radius < rng.uniform(2.5, 8.0)
+    disk = radius < rng.uniform(2.5, 12.0)
     volumes["cleft"][disk & (np.abs(height) <= 0.75)] = label
     volumes["side_1"][disk & (height > 0.75) & (height <= 2.5)] = label
     volumes["side_2"][disk & (height < -0.75) & (height >= -2.5)] = label
