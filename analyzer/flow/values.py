@@ -9,6 +9,7 @@ from __future__ import annotations
 import ast
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, replace
+from functools import cached_property
 from typing import TYPE_CHECKING, Generic, TypeVar
 
 from ..findings import Evidence
@@ -25,6 +26,7 @@ DEEPEST_CALL = 6
 MOST_CALLERS = 12
 MOST_STEPS = 1500
 LONGEST_TRAIL = 6
+_CHANGES = (Kind.UPDATE, Kind.AUGMENT)
 _MODULE_BASES = frozenset(
     {
         "torch.nn.Module",
@@ -44,6 +46,12 @@ class Frame:
     scope: Scope
     arguments: dict[str, Operand] | None = None
     depth: int = 0
+
+    @cached_property
+    def mark(self) -> int:
+        """Equal for frames of the same scope entered with the same arguments: what ends a circle."""
+        given = [(name, id(op.node), op.frame.mark) for name, op in sorted((self.arguments or {}).items())]
+        return hash((id(self.scope), self.depth, tuple(given)))
 
 
 @dataclass(frozen=True, eq=False)
@@ -104,10 +112,13 @@ class Flow:
     def __init__(self, project: Project) -> None:
         self.project = project
         self._reaching: dict[int, tuple[Scope, Reaching]] = {}
+        self._called_instances: dict[Symbol, list[tuple[Module, ast.Call]]] = {}
+        self._iterated: set[tuple[int, int]] = set()
 
     def forget(self, path: str) -> None:
         """Drop what was computed, after a file was closed: its nodes' identities may be used again."""
         self._reaching.clear()
+        self._called_instances.clear()
 
     def reaching(self, scope: Scope) -> Reaching:
         """The reaching definitions of a scope, computed once."""
@@ -228,6 +239,10 @@ class Flow:
         sites = [s for t in targets for s in self.project.call_sites(t)]
         if owner is not None and not sites and name not in ("__init__", "forward", "__call__"):
             sites = [s for s in self.project.possible_call_sites(name) if self._may_enter(s.path, s.line, name, symbol)]
+        if owner is not None and name in ("forward", "__call__"):
+            for module, call in self._instance_calls(Symbol(symbol.path, owner.qualname)):
+                outer = Frame(module, self.frame(module, call).scope, None, frame.depth + 1)
+                yield self.bind(call, outer, frame.scope), call, module
         if len(sites) > MOST_CALLERS:
             return
         for site in sites:
@@ -242,6 +257,16 @@ class Flow:
                 outer = self.frame(module, call)
                 outer = Frame(module, outer.scope, None, frame.depth + 1)
                 yield self.bind(call, outer, frame.scope), call, module
+
+    def _instance_calls(self, klass: Symbol) -> list[tuple[Module, ast.Call]]:
+        from .instances import instance_calls
+
+        if klass not in self._called_instances:
+            self._called_instances[klass] = []  # a class that is looked for while it is looked for adds nothing
+            self._called_instances[klass] = instance_calls(self, klass)
+        found = self._called_instances[klass]
+        self.project.consulted.update(module.path for module, _ in found)
+        return found if len(found) <= MOST_CALLERS else []
 
     def _may_enter(self, path: str, line: int, name: str, symbol: Symbol) -> bool:
         """Whether the receiver of ``x.name(...)`` is an instance of the method's class (or its subclass)."""
@@ -352,6 +377,10 @@ class Flow:
         elif isinstance(node, (ast.Tuple, ast.List)) and isinstance(key.value, int):
             if -len(node.elts) <= key.value < len(node.elts):
                 yield Source(container.sub(node.elts[key.value]))
+        elif isinstance(node, ast.DictComp):
+            mapped = _mapped(node)
+            if mapped is not None:
+                yield from self._stored(container.sub(mapped), key, depth)
         elif isinstance(node, ast.Call):
             if isinstance(node.func, ast.Name) and node.func.id == "dict":
                 for keyword in node.keywords:
@@ -361,9 +390,19 @@ class Flow:
                 yield from self._stored(result, key, depth)
         elif key_of(node) is not None:
             for source in self.sources(container):
-                if source.operand is not None and not source.is_element and not source.index:
-                    if source.binding is None or source.binding.kind is not Kind.UPDATE:
-                        yield from self._stored(source.operand, key, depth)
+                if source.operand is None:
+                    continue
+                if source.is_element:
+                    for item in self.elements(source.operand, source.index):
+                        if item.operand is not None and not item.index:
+                            yield from self._stored(item.operand, key, depth)
+                elif source.binding is not None and source.binding.kind is Kind.UPDATE:
+                    for before in _ordered(_before_updates(source.binding)):
+                        for earlier in self.of_binding(before, container.frame):
+                            if earlier.operand is not None and not earlier.index:
+                                yield from self._stored(earlier.operand, key, depth)
+                elif not source.index:
+                    yield from self._stored(source.operand, key, depth)
 
     def _stored(self, container: Operand, key: ast.Constant, depth: int) -> Iterator[Source]:
         """A container's items, with those stored into the name that holds it (``out['k'] = v``)."""
@@ -372,6 +411,19 @@ class Flow:
             for binding in container.frame.scope.bindings.get(f"{name}[{key.value!r}]", []):
                 yield from self.of_binding(binding, container.frame)
         yield from self.items(container, key, depth + 1)
+
+    def elements(self, op: Operand, index: tuple[int, ...] = ()) -> list[Source]:
+        """What a loop over a value gives, at a path inside each element; see :func:`loaders.elements`."""
+        from .loaders import elements
+
+        mark = (id(op.node), id(op.frame.scope))
+        if mark in self._iterated:
+            return []
+        self._iterated.add(mark)
+        try:
+            return elements(self, op, index)
+        finally:
+            self._iterated.discard(mark)
 
     def classes_of(self, op: Operand) -> list[Symbol]:
         """The project's classes of which a value may be an instance."""
@@ -462,7 +514,7 @@ class Evaluator(Generic[T]):
 
     def evaluate(self, op: Operand) -> list[Known[T]]:
         """Everything that the value may be; [] where nothing is known."""
-        mark = (id(op.node), id(op.frame.scope) ^ op.frame.depth)
+        mark = (id(op.node), op.frame.mark)
         self._steps += 1
         if mark in self._active or self._steps > MOST_STEPS:
             return []
@@ -488,13 +540,13 @@ class Evaluator(Generic[T]):
         if isinstance(node, (ast.Name, ast.Attribute, ast.Subscript)):
             sources = self.flow.sources(op)
             if sources:
-                return _distinct([k for s in sources for k in self._from(s)])
+                return distinct([k for s in sources for k in self._from(s)])
             if isinstance(node, ast.Subscript):
                 return self.element(self.evaluate(op.sub(node.value)), op, ())
         return []
 
     def _any(self, op: Operand, nodes: Sequence[ast.expr]) -> list[Known[T]]:
-        return _distinct([k for n in nodes for k in self.evaluate(op.sub(n))])
+        return distinct([k for n in nodes for k in self.evaluate(op.sub(n))])
 
     def _called(self, op: Operand) -> list[Known[T]]:
         found: list[Known[T]] = []
@@ -502,7 +554,7 @@ class Evaluator(Generic[T]):
             name = result.frame.scope.qualname
             step = result.module.evidence(result.node, f"`{name}` returns `{result.text()}`")
             found += [k.after(step) for k in self.evaluate(result)]
-        return _distinct(found)
+        return distinct(found)
 
     def _from(self, source: Source) -> list[Known[T]]:
         op, binding = source.operand, source.binding
@@ -510,7 +562,7 @@ class Evaluator(Generic[T]):
             return []
         if binding is not None and binding.kind in (Kind.UPDATE, Kind.AUGMENT):
             # In a loop a change starts from itself, one turn earlier.
-            mark = (id(binding), op.frame.depth)
+            mark = (id(binding), op.frame.mark)
             if mark in self._active:
                 return []
             self._active.add(mark)
@@ -519,8 +571,18 @@ class Evaluator(Generic[T]):
                 known = [k for s in before for k in self._from(s)]
             finally:
                 self._active.discard(mark)
-            return self.update(_distinct(known), binding, op)
+            return self.update(distinct(known), binding, op)
         index = source.index
+        if source.is_element:
+            inside = self.flow.elements(op, index)
+            if inside:
+                known = distinct([k for item in inside for k in self._from(item)])
+                return [k.after(source.step) for k in known] if source.step is not None else known
+        if index and not source.is_element and key_of(op.node) is not None:
+            through = [s for s in self.flow.sources(op) if s.binding is None or s.binding.kind not in _CHANGES]
+            if through:
+                known = distinct([k for s in through for k in self._from(replace(s, index=s.index + index))])
+                return [k.after(source.step) for k in known] if source.step is not None else known
         if index and isinstance(op.node, (ast.Tuple, ast.List)) and index[0] < len(op.node.elts):
             return self._from(replace(source, operand=op.sub(op.node.elts[index[0]]), index=index[1:]))
         if index and isinstance(op.node, ast.Call):
@@ -546,7 +608,7 @@ class Evaluator(Generic[T]):
                 found += [k.after(step) for k in self._from(Source(chosen, index=index[1:]))]
             else:
                 found += self.element(self.evaluate(result), result, index)
-        return _distinct(found)
+        return distinct(found)
 
 
 class _Instances(Evaluator[Symbol]):
@@ -601,6 +663,24 @@ class _Instances(Evaluator[Symbol]):
 _WRAPPERS = {"DataParallel", "DistributedDataParallel", "compile", "FullyShardedDataParallel", "script", "deepcopy"}
 
 
+def _mapped(node: ast.DictComp) -> ast.expr | None:
+    """The dictionary whose values ``{k: f(v) for k, v in d.items()}`` maps under the same keys."""
+    if len(node.generators) != 1 or not isinstance(node.key, ast.Name):
+        return None
+    loop = node.generators[0]
+    call, target = loop.iter, loop.target
+    if (
+        isinstance(call, ast.Call)
+        and isinstance(call.func, ast.Attribute)
+        and call.func.attr == "items"
+        and isinstance(target, ast.Tuple)
+        and isinstance(target.elts[0], ast.Name)
+        and target.elts[0].id == node.key.id
+    ):
+        return call.func.value
+    return None
+
+
 def returned(scope: Scope) -> list[ast.expr]:
     """The expressions that a function returns; of a generator, those it yields."""
     node = scope.node
@@ -653,11 +733,21 @@ def _ordered(bindings: frozenset[Binding] | set[Binding]) -> list[Binding]:
     return sorted(bindings, key=lambda b: (getattr(b.node, "lineno", 0), getattr(b.node, "col_offset", 0), b.key))
 
 
+def _before_updates(binding: Binding) -> set[Binding]:
+    """The bindings from which a chain of in-place changes started."""
+    found, waiting = {binding}, [binding]
+    while waiting:
+        new = waiting.pop().previous - found
+        found |= new
+        waiting += new
+    return {b for b in found if b.kind is not Kind.UPDATE}
+
+
 def _unique(items: Iterator[Symbol]) -> list[Symbol]:
     return list(dict.fromkeys(items))
 
 
-def _distinct(known: list[Known[T]]) -> list[Known[T]]:
+def distinct(known: list[Known[T]]) -> list[Known[T]]:
     """Each thing once, by its shortest trail."""
     best: dict[T, Known[T]] = {}
     for item in known:

@@ -159,7 +159,7 @@ class Project:
     def called(self, path: str, call: Call) -> Symbol | None:
         """The project's function or class that a recorded call names; None for outside or unknown ones."""
         callee = call.callee
-        if callee.startswith("."):
+        if callee.startswith("?."):
             return None
         if callee.startswith(("self.", "cls.")):
             rest = callee.partition(".")[2]

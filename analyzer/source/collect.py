@@ -44,7 +44,7 @@ def collect_facts(
         words=frozenset(walk.words),
         exports=tuple(walk.exports),
         has_main_guard=walk.has_main_guard,
-        runs_at_import=walk.runs_at_import,
+        runs_at_import=any(_does_work(statement) for statement in tree.body),
         is_dynamic=walk.is_dynamic,
         has_suppressions=has_suppressions,
         tokens=tokens,
@@ -73,6 +73,12 @@ def is_main_guard(test: ast.expr) -> bool:
     )
 
 
+def _does_work(statement: ast.stmt) -> bool:
+    """A loop or a bare call at top level."""
+    is_call = isinstance(statement, ast.Expr) and isinstance(statement.value, ast.Call)
+    return is_call or isinstance(statement, (ast.For, ast.While))
+
+
 def parameters_of(arguments: ast.arguments) -> tuple[str, ...]:
     """All parameter names, in order."""
     every = [*arguments.posonlyargs, *arguments.args, *([arguments.vararg] if arguments.vararg else [])]
@@ -93,7 +99,6 @@ class _Collector:
         self.words: set[str] = set()
         self.exports: list[str] = []
         self.has_main_guard = False
-        self.runs_at_import = False
         self.is_dynamic = False
 
     def scope(self, body: Iterable[ast.AST], name: str, shadowed: frozenset[str]) -> None:
@@ -150,10 +155,6 @@ class _Collector:
                 self.assignment(node, name, shadowed)
             elif kind is ast.If and not name and is_main_guard(node.test):
                 self.has_main_guard = True
-            elif (not name and (kind is ast.For or kind is ast.While)) or (
-                not name and kind is ast.Expr and type(node.value) is ast.Call
-            ):
-                self.runs_at_import = True
             for field in node._fields:
                 child = getattr(node, field, None)
                 if type(child) is list:
@@ -180,9 +181,9 @@ class _Collector:
         if callee is None:
             chain = dotted(node.func)
             if chain is None:
-                chain = f".{node.func.attr}" if type(node.func) is ast.Attribute else None
+                chain = f"?.{node.func.attr}" if type(node.func) is ast.Attribute else None
             elif "." in chain and not chain.startswith(("self.", "cls.")):
-                chain = "." + chain.rpartition(".")[2]
+                chain = "?." + chain.rpartition(".")[2]
             callee = chain
         if callee is None:
             return

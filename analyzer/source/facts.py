@@ -48,8 +48,9 @@ class ClassFacts:
 class Call:
     """A call by name. ``callee`` is dotted and resolved through this file's imports and aliases.
 
-    A callee that starts with ``self.`` is kept so; one whose receiver is unknown keeps its last name after a dot
-    (``.step``). ``scope`` is the qualified name of the function or class in whose body the call stands.
+    A callee that starts with ``self.`` is kept so; one whose receiver is unknown keeps its last name after a
+    question mark (``?.step``), so that it is no relative import (``.layers.Block``). ``scope`` is the qualified name
+    of the function or class in whose body the call stands.
     """
 
     callee: str

@@ -229,10 +229,10 @@ def _targets(
             yield Binding(key, Kind.UNKNOWN, node)
     else:
         key = key_of(target)
+        if isinstance(target, ast.Subscript):
+            yield from _stores(target, value, node, scope)
         if key is not None:
             yield Binding(key, kind, node, value, index)
-        elif isinstance(target, ast.Subscript):
-            yield from _stores(target, value, node, scope)
 
 
 def _stores(target: ast.Subscript, value: ast.expr, node: ast.AST, scope: Scope) -> Iterator[Binding]:

@@ -1,0 +1,82 @@
+"""Names across files: relative imports, re-exports, packages, scripts beside their modules."""
+
+import pytest
+from mlfix.analyzer.graph.symbols import Symbol
+
+from ..projects import only, project_of
+
+FILES = {
+    "train.py": "from models import build\nimport models.swin as s\nfrom models import *\nnet = build()\ns.Swin()\nHead()\n",
+    "models/__init__.py": "from .factory import make as build\nfrom .heads import Head\n",
+    "models/factory.py": "from .swin import Swin\nfrom torch.nn import Linear\ndef make():\n    return Swin(Linear(1, 2))\n",
+    "models/swin.py": "import torch.nn as nn\nfrom .heads import Head\nclass Swin(Head):\n    def forward(self, x):\n        return self.run(x)\n",
+    "models/heads.py": "import torch\nclass Head(torch.nn.Module):\n    def run(self, x):\n        return x\n",
+    "src/pkg/__init__.py": "",
+    "src/pkg/a.py": "from pkg.b import thing\nthing()\n",
+    "src/pkg/b.py": "def thing():\n    pass\n",
+    "loop/__init__.py": "from .x import y\n",
+    "loop/x.py": "from . import y\n",
+}
+
+
+@pytest.fixture(scope="module")
+def project():
+    return project_of(FILES)
+
+
+@pytest.mark.parametrize(
+    ("path", "code", "expected"),
+    [
+        ("train.py", "build", Symbol("models/factory.py", "make")),
+        ("train.py", "s.Swin", Symbol("models/swin.py", "Swin")),
+        ("train.py", "Head", Symbol("models/heads.py", "Head")),
+        ("models/factory.py", "Linear", "torch.nn.Linear"),
+        ("src/pkg/a.py", "thing", Symbol("src/pkg/b.py", "thing")),
+    ],
+)
+def test_a_name_leads_to_its_definition(project, path, code, expected) -> None:
+    module = project.module(path)
+    assert project.resolve(module, only(module, code)) == expected
+
+
+def test_circles_of_imports_end(project) -> None:
+    assert isinstance(project.symbols.resolve("loop/x.py", ".y"), str)
+
+
+def test_inherited_methods_and_outside_bases(project) -> None:
+    swin = Symbol("models/swin.py", "Swin")
+    assert project.symbols.method(swin, "run") == Symbol("models/heads.py", "Head.run")
+    assert project.symbols.is_subclass(swin, frozenset({"torch.nn.Module"}))
+
+
+def test_callers(project) -> None:
+    sites = project.call_sites(Symbol("models/swin.py", "Swin"))
+    assert [(s.path, s.line) for s in sites] == [("models/factory.py", 4), ("train.py", 5)]
+    assert [(s.path, s.scope) for s in project.call_sites(Symbol("models/heads.py", "Head.run"))] == [
+        ("models/swin.py", "Swin.forward")
+    ]
+
+
+def test_an_outside_package_is_not_a_folder_of_its_name() -> None:
+    project = project_of(
+        {"tests/torch/conftest.py": "", "tests/a.py": "import torch\ntorch.nn.Linear\n", "torch_utils.py": ""}
+    )
+    module = project.module("tests/a.py")
+    assert project.resolve(module, only(module, "torch.nn.Linear")) == "torch.nn.Linear"
+
+
+def test_graphs(project) -> None:
+    graphs = project.graphs
+    assert "models/factory.py" in graphs.imports.successors("models/__init__.py")
+    assert graphs.calls.has_edge(Symbol("models/factory.py", "make"), Symbol("models/swin.py", "Swin"))
+    assert graphs.classes.has_edge(Symbol("models/heads.py", "Head"), "torch.nn.Module")
+    assert graphs.entry_points() == ["src/pkg/a.py", "train.py"]
+    assert "models/swin.py" in graphs.reachable_files
+    assert "loop/x.py" not in graphs.reachable_files
+
+
+def test_a_project_survives_pickling(project) -> None:
+    import pickle
+
+    again = pickle.loads(pickle.dumps(project))
+    assert again.call_sites(Symbol("models/swin.py", "Swin")) == project.call_sites(Symbol("models/swin.py", "Swin"))
