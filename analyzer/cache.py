@@ -142,6 +142,7 @@ def shape_of(files: Mapping[str, FileFacts], *others: str) -> str:
             [(k.qualname, k.bases, k.decorators, k.methods) for k in f.classes],
             [(c.callee, c.scope) for c in f.calls],
             sorted(f.names),
+            f.uses,
             f.constants,
             sorted(f.words),
             f.exports,
@@ -177,6 +178,7 @@ def _facts(row: list[Any]) -> FileFacts:
         values[name] = frozenset(values[name])
     values["tokens"] = frozenset(t.encode("latin-1") for t in values["tokens"])
     values["aliases"] = tuple((a, b) for a, b in values["aliases"])
+    values["uses"] = tuple((owner, tuple(names)) for owner, names in values["uses"])
     values["constants"] = tuple(values["constants"])
     values["exports"] = tuple(values["exports"])
     return FileFacts(**values)

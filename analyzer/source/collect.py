@@ -3,12 +3,16 @@
 from __future__ import annotations
 
 import ast
+import builtins
+import sys
 from collections.abc import Iterable
 from typing import Any
 
-from .facts import IMPORT_STAR, Call, ClassFacts, FileFacts, FunctionFacts, Import
+from .facts import IMPORT_STAR, MAIN_PART, Call, ClassFacts, FileFacts, FunctionFacts, Import
 
 _LONGEST_WORD = 60
+_BUILTINS = frozenset(dir(builtins))
+_OUTSIDE = frozenset({*sys.stdlib_module_names, "torch", "numpy"})
 _LOOKUPS = {"eval", "globals", "locals", "__import__", "importlib.import_module"}
 
 
@@ -29,7 +33,7 @@ def collect_facts(
         The file's facts.
     """
     walk = _Collector()
-    walk.scope(tree.body, "", frozenset())
+    walk.scope(tree.body, "", frozenset(), "")
     return FileFacts(
         path=path,
         digest=digest,
@@ -39,7 +43,8 @@ def collect_facts(
         functions=tuple(walk.functions),
         classes=tuple(walk.classes),
         calls=tuple(walk.calls),
-        names=frozenset(walk.names),
+        names=frozenset().union(*walk.used.values()),
+        uses=walk.uses(),
         constants=tuple(sorted(walk.constants)),
         words=frozenset(walk.words),
         exports=tuple(walk.exports),
@@ -94,16 +99,22 @@ class _Collector:
         self.functions: list[FunctionFacts] = []
         self.classes: list[ClassFacts] = []
         self.calls: list[Call] = []
-        self.names: set[str] = set()
+        self.used: dict[str, set[str]] = {}
+        self.plain: dict[str, set[str]] = {}
         self.constants: set[str] = set()
         self.words: set[str] = set()
         self.exports: list[str] = []
         self.has_main_guard = False
         self.is_dynamic = False
 
-    def scope(self, body: Iterable[ast.AST], name: str, shadowed: frozenset[str]) -> None:
-        """Everything directly in one body; nested functions and classes follow, with what shadows their imports."""
-        inner: list[tuple[list[ast.stmt], str, frozenset[str]]] = []
+    def scope(self, body: Iterable[ast.AST], name: str, shadowed: frozenset[str], owner: str) -> None:
+        """Everything directly in one body; nested functions and classes follow, with what shadows their imports.
+
+        ``owner`` is whose uses these are: the top-level function or class around, or the guarded main part.
+        """
+        inner: list[tuple[list[ast.AST], str, frozenset[str], str]] = []
+        used = self.used.setdefault(owner, set())
+        plain = self.plain.setdefault(owner, set())
         # An explicit stack, in source order: deep expressions must not exhaust the interpreter's own.
         stack: list[Any] = list(body)[::-1]
         pop, push = stack.pop, stack.append
@@ -112,8 +123,10 @@ class _Collector:
             kind = type(node)  # the narrowing below is by identity, for speed
             if kind is ast.Name:
                 target = self.table.get(node.id)
-                if target is not None and node.id not in shadowed:
-                    self.names.add(target)
+                if target is None:
+                    plain.add(node.id)
+                elif node.id not in shadowed:
+                    used.add(target)
                 continue
             if kind is ast.Constant:
                 value = node.value
@@ -123,7 +136,7 @@ class _Collector:
             if kind is ast.Attribute:
                 full = self.resolve(node, shadowed)
                 if full is not None:
-                    self.names.add(full)
+                    used.add(full)
                     continue
                 push(node.value)
                 continue
@@ -134,17 +147,15 @@ class _Collector:
                 push(node.func)
                 continue
             if kind is ast.FunctionDef or kind is ast.AsyncFunctionDef:
-                inner.append(self.function(node, name, shadowed))
+                inner.append((*self.function(node, name, shadowed), owner if name or owner else node.name))
                 stack.extend(node.decorator_list)
                 stack.extend(d for d in (*node.args.defaults, *node.args.kw_defaults) if d is not None)
                 if not name:
                     self.constants.add(node.name)
                 continue
             if kind is ast.ClassDef:
-                inner.append(self.klass(node, name, shadowed))
+                inner.append((*self.klass(node, name, shadowed), owner if name or owner else node.name))
                 stack.extend(node.decorator_list)
-                stack.extend(node.bases)
-                stack.extend(node.keywords)
                 if not name:
                     self.constants.add(node.name)
                 continue
@@ -155,6 +166,9 @@ class _Collector:
                 self.assignment(node, name, shadowed)
             elif kind is ast.If and not name and is_main_guard(node.test):
                 self.has_main_guard = True
+                inner.insert(0, ([*node.body], "", shadowed, MAIN_PART))
+                stack.extend(reversed(node.orelse))
+                continue
             for field in node._fields:
                 child = getattr(node, field, None)
                 if type(child) is list:
@@ -163,6 +177,18 @@ class _Collector:
                     push(child)
         for nested in inner:
             self.scope(*nested)
+
+    def uses(self) -> tuple[tuple[str, tuple[str, ...]], ...]:
+        """Per owner: names from imports that may be the project's, and top-level names of this file."""
+        bound = any(i.local == IMPORT_STAR for i in self.imports)
+        found: list[tuple[str, tuple[str, ...]]] = []
+        for owner, used in self.used.items():
+            names = {n for n in used if n.partition(".")[0] not in _OUTSIDE}
+            plain = self.plain[owner]
+            names |= plain - _BUILTINS if bound else plain & self.constants
+            if names:
+                found.append((owner, tuple(sorted(names))))
+        return tuple(found)
 
     def resolve(self, node: ast.AST, shadowed: frozenset[str]) -> str | None:
         """The dotted name of a chain that starts at an imported name."""
@@ -195,18 +221,18 @@ class _Collector:
 
     def function(
         self, node: ast.FunctionDef | ast.AsyncFunctionDef, scope: str, shadowed: frozenset[str]
-    ) -> tuple[list[ast.stmt], str, frozenset[str]]:
+    ) -> tuple[list[ast.AST], str, frozenset[str]]:
         qualname = f"{scope}.{node.name}" if scope else node.name
         parameters = parameters_of(node.args)
         decorators = tuple(self.described(d, shadowed) for d in node.decorator_list)
         self.functions.append(
             FunctionFacts(qualname, node.lineno, node.end_lineno or node.lineno, parameters, decorators)
         )
-        return node.body, qualname, shadowed.union(parameters)
+        return [*node.body], qualname, shadowed.union(parameters)
 
     def klass(
         self, node: ast.ClassDef, scope: str, shadowed: frozenset[str]
-    ) -> tuple[list[ast.stmt], str, frozenset[str]]:
+    ) -> tuple[list[ast.AST], str, frozenset[str]]:
         qualname = f"{scope}.{node.name}" if scope else node.name
         bases = tuple(self.described(b, shadowed) for b in node.bases)
         decorators = tuple(self.described(d, shadowed) for d in node.decorator_list)
@@ -214,7 +240,8 @@ class _Collector:
         self.classes.append(
             ClassFacts(qualname, node.lineno, node.end_lineno or node.lineno, bases, decorators, methods)
         )
-        return node.body, qualname, shadowed
+        # Its bases are the class's own uses: a class that nobody needs does not make its bases needed.
+        return [*node.bases, *node.keywords, *node.body], qualname, shadowed
 
     def described(self, node: ast.expr, shadowed: frozenset[str]) -> str:
         """A base's or decorator's dotted name, of the callee where it is called; "" where it has none."""

@@ -5,6 +5,8 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 IMPORT_STAR = "*"
+MAIN_PART = "__main__"
+"""Owner of what stands under ``if __name__ == "__main__"``."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -73,6 +75,10 @@ class FileFacts:
     calls: tuple[Call, ...] = ()
     names: frozenset[str] = frozenset()
     """Every dotted name used that starts at an import (``torch.nn.functional.cross_entropy``)."""
+    uses: tuple[tuple[str, tuple[str, ...]], ...] = ()
+    """What each part of the file uses: its top-level functions and classes (with all that nests in them), the guarded
+    main part (:data:`MAIN_PART`), and "" for the rest, each with dotted names: from imports that may lead into the
+    project, or bound at this file's own top level. Local variables of such a name count too."""
     constants: tuple[str, ...] = ()
     """Other names bound at top level."""
     words: frozenset[str] = frozenset()
