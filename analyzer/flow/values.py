@@ -112,6 +112,7 @@ class Flow:
     def __init__(self, project: Project) -> None:
         self.project = project
         self._reaching: dict[int, tuple[Scope, Reaching]] = {}
+        self._asked: set[tuple[int, int]] = set()
         self._called_instances: dict[Symbol, list[tuple[Module, ast.Call]]] = {}
         self._iterated: set[tuple[int, int]] = set()
 
@@ -427,7 +428,14 @@ class Flow:
 
     def classes_of(self, op: Operand) -> list[Symbol]:
         """The project's classes of which a value may be an instance."""
-        return _unique(k.what for k in _Instances(self).evaluate(op))
+        mark = (id(op.node), op.frame.mark)
+        if mark in self._asked:  # an attribute that is set from itself, through another instance
+            return []
+        self._asked.add(mark)
+        try:
+            return _unique(k.what for k in _Instances(self).evaluate(op))
+        finally:
+            self._asked.discard(mark)
 
     # Calls.
 
@@ -540,13 +548,13 @@ class Evaluator(Generic[T]):
         if isinstance(node, (ast.Name, ast.Attribute, ast.Subscript)):
             sources = self.flow.sources(op)
             if sources:
-                return distinct([k for s in sources for k in self._from(s)])
+                return _distinct([k for s in sources for k in self._from(s)])
             if isinstance(node, ast.Subscript):
                 return self.element(self.evaluate(op.sub(node.value)), op, ())
         return []
 
     def _any(self, op: Operand, nodes: Sequence[ast.expr]) -> list[Known[T]]:
-        return distinct([k for n in nodes for k in self.evaluate(op.sub(n))])
+        return _distinct([k for n in nodes for k in self.evaluate(op.sub(n))])
 
     def _called(self, op: Operand) -> list[Known[T]]:
         found: list[Known[T]] = []
@@ -554,7 +562,7 @@ class Evaluator(Generic[T]):
             name = result.frame.scope.qualname
             step = result.module.evidence(result.node, f"`{name}` returns `{result.text()}`")
             found += [k.after(step) for k in self.evaluate(result)]
-        return distinct(found)
+        return _distinct(found)
 
     def _from(self, source: Source) -> list[Known[T]]:
         op, binding = source.operand, source.binding
@@ -571,17 +579,17 @@ class Evaluator(Generic[T]):
                 known = [k for s in before for k in self._from(s)]
             finally:
                 self._active.discard(mark)
-            return self.update(distinct(known), binding, op)
+            return self.update(_distinct(known), binding, op)
         index = source.index
         if source.is_element:
             inside = self.flow.elements(op, index)
             if inside:
-                known = distinct([k for item in inside for k in self._from(item)])
+                known = _distinct([k for item in inside for k in self._from(item)])
                 return [k.after(source.step) for k in known] if source.step is not None else known
         if index and not source.is_element and key_of(op.node) is not None:
             through = [s for s in self.flow.sources(op) if s.binding is None or s.binding.kind not in _CHANGES]
             if through:
-                known = distinct([k for s in through for k in self._from(replace(s, index=s.index + index))])
+                known = _distinct([k for s in through for k in self._from(replace(s, index=s.index + index))])
                 return [k.after(source.step) for k in known] if source.step is not None else known
         if index and isinstance(op.node, (ast.Tuple, ast.List)) and index[0] < len(op.node.elts):
             return self._from(replace(source, operand=op.sub(op.node.elts[index[0]]), index=index[1:]))
@@ -608,7 +616,7 @@ class Evaluator(Generic[T]):
                 found += [k.after(step) for k in self._from(Source(chosen, index=index[1:]))]
             else:
                 found += self.element(self.evaluate(result), result, index)
-        return distinct(found)
+        return _distinct(found)
 
 
 class _Instances(Evaluator[Symbol]):
@@ -747,7 +755,7 @@ def _unique(items: Iterator[Symbol]) -> list[Symbol]:
     return list(dict.fromkeys(items))
 
 
-def distinct(known: list[Known[T]]) -> list[Known[T]]:
+def _distinct(known: list[Known[T]]) -> list[Known[T]]:
     """Each thing once, by its shortest trail."""
     best: dict[T, Known[T]] = {}
     for item in known:

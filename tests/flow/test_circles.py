@@ -1,0 +1,33 @@
+"""Values that come from themselves."""
+
+from pathlib import Path
+
+from mlfix.analyzer.rule import Rule
+
+from ..rules.harness import project_of
+
+HEADER = """\
+class Holder:
+    def __init__(self, other):
+        self.inner = other.inner.inner
+
+    def use(self):
+        return self.inner.inner
+
+
+def main():
+    holder = Holder(None)
+    holder = Holder(holder.inner)
+    holder.use()
+"""
+
+
+class _NoRule(Rule):
+    """Stands for any rule."""
+
+
+def test_an_attribute_set_from_itself_ends_the_search(tmp_path: Path) -> None:
+    project = project_of(tmp_path, {"train.py": HEADER}, _NoRule())
+    module = project.module("train.py")
+    for call in module.calls():
+        assert project.flow.classes_of(project.flow.operand(module, call)) is not None
