@@ -11,8 +11,9 @@ from pathlib import Path
 from ..analyzer.project.settings import Settings, find_root
 from .exits import fail
 
-_PROJECT_MARKS = (".git", "pyproject.toml", "setup.py", "setup.cfg", "requirements.txt", "environment.yml", "Pipfile",
-                  "mlfix.toml", ".mlfix.toml")  # fmt: skip
+_PROJECT_MARKS = (".git", "pyproject.toml", "setup.py", "setup.cfg", "mlfix.toml", ".mlfix.toml")
+# A folder with one of these is a project when it is named itself; above it they may be somebody else's.
+_OWN_MARKS = (*_PROJECT_MARKS, "requirements.txt", "environment.yml", "Pipfile")
 
 
 @dataclass(frozen=True)
@@ -43,11 +44,10 @@ def target_of(paths: Sequence[Path]) -> Target:
 
 
 def _project_above(folder: Path) -> Path:
-    home = Path.home()
     for candidate in (folder, *folder.parents):
-        if candidate == home or candidate == candidate.parent:
+        if candidate == Path.home():
             break
-        if any((candidate / mark).exists() for mark in _PROJECT_MARKS):
+        if any((candidate / mark).exists() for mark in (_OWN_MARKS if candidate == folder else _PROJECT_MARKS)):
             return candidate
     return folder
 
