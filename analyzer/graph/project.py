@@ -19,6 +19,7 @@ if TYPE_CHECKING:
     from ..flow.values import Flow
     from ..project.dependencies import DependencyTable
     from .graphs import Graphs
+    from .reach import Reach
 
 _OPEN_MODULES = 64
 
@@ -117,6 +118,13 @@ class Project:
         from .graphs import Graphs
 
         return Graphs(self)
+
+    @cached_property
+    def reach(self) -> Reach:
+        """What entry points get to, function by function and class by class."""
+        from .reach import Reach
+
+        return Reach(self)
 
     def resolve(self, module: Module, node: ast.expr) -> Symbol | str | None:
         """What a name or attribute chain stands for: a symbol of the project, an outside dotted name, or None.
