@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import platform
+import sys
 import time
 from collections.abc import Callable, Collection, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
@@ -20,7 +21,7 @@ from .project.scripts import read_console_scripts
 from .project.settings import Settings
 from .reading import Reading, facts_by_path
 from .rule import Rule
-from .selection import select
+from .selection import is_in, select
 from .source.facts import FileFacts
 from .source.reader import Sources, Unreadable, digest_of
 from .version import __version__
@@ -82,6 +83,7 @@ def scan(request: Request) -> Report:
     findings = [f for c in memory.checked.values() for f in c.findings]
     problems = [*discovery.problems, *memory.problems.values()]
     problems += [p for c in memory.checked.values() for p in c.problems]
+    problems = [p for p in problems if p.path == "." or is_in(p.path, request.only)]
     selected = select(
         number_occurrences(findings), settings, request.rules, request.only, request.baseline, sources, memory.marked
     )
@@ -149,8 +151,10 @@ class _Run:
         rules = [f"{r.code}{r.name}" for r in request.rules]
         package = Path(__file__).parent.parent
         # Rules under development change without a new version: their files' times stand for them.
-        stamp = max((p.stat().st_mtime_ns for top in (package / "analyzer", package / "rules", package / "codemods")
-                     for p in top.rglob("*") if p.suffix in (".py", ".yaml")), default=0)  # fmt: skip
+        own = (p for top in ("analyzer", "rules", "codemods") for p in (package / top).rglob("*"))
+        users = {getattr(sys.modules.get(type(r).__module__), "__file__", None) for r in request.rules}
+        files = (*own, *(Path(name) for name in users if name))
+        stamp = max((p.stat().st_mtime_ns for p in files if p.suffix in (".py", ".yaml") and p.exists()), default=0)
         settings = (request.settings.torch or "", *request.settings.rules)
         return [__version__, platform.python_version(), str(request.root), str(stamp), *rules, *settings]
 

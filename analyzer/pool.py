@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import multiprocessing
 import os
+import signal
 import sys
 from collections.abc import Callable, Iterator, Sequence
 from concurrent.futures import Executor, Future, ProcessPoolExecutor
@@ -21,7 +22,13 @@ _CHUNKS_A_WORKER = 4
 def process_pool(workers: int, initializer: Callable[..., None], arguments: tuple[Any, ...]) -> Executor:
     """Local processes. Forked on Linux, where the project is then shared instead of copied to each."""
     context = multiprocessing.get_context("fork" if sys.platform == "linux" else None)
-    return ProcessPoolExecutor(workers, mp_context=context, initializer=initializer, initargs=arguments)
+    return ProcessPoolExecutor(workers, mp_context=context, initializer=_start, initargs=(initializer, arguments))
+
+
+def _start(initializer: Callable[..., None], arguments: tuple[Any, ...]) -> None:
+    # Ctrl-C reaches every process of the terminal: workers end in silence, and the main process tells it once.
+    signal.signal(signal.SIGINT, signal.SIG_DFL)
+    initializer(*arguments)
 
 
 def available_cores() -> int:

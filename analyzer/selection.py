@@ -48,7 +48,7 @@ def select(
     """
     ignores = [(GitIgnoreSpec.from_lines([pattern]), names) for pattern, names in settings.per_file_ignores.items()]
     every = _with_suppressions(list(findings), settings, rules, sources, marked)
-    here = [f for f in every if _is_in(f.location.path, only) and not _is_ignored(f, ignores)]
+    here = [f for f in every if is_in(f.location.path, only) and not _is_ignored(f, ignores)]
     active = [f for f in here if not f.suppressed]
     shown = [f for f in active if is_strong_enough(f, settings.level, settings.confidence)]
     new = sorted((f for f in shown if f.fingerprint not in baseline), key=lambda f: f.sort_key)
@@ -59,6 +59,11 @@ def select(
 def is_strong_enough(finding: Finding, level: Level, confidence: Confidence) -> bool:
     """Whether a finding reaches both thresholds."""
     return finding.level.rank <= level.rank and finding.confidence.rank <= confidence.rank
+
+
+def is_in(path: str, only: Collection[str] | None) -> bool:
+    """Whether a file is one of some paths (files or folders) or lies below one; None is all."""
+    return only is None or any(path == o or o in ("", ".") or path.startswith(o.rstrip("/") + "/") for o in only)
 
 
 def _with_suppressions(
@@ -79,10 +84,6 @@ def _with_suppressions(
         if tells_unused:
             result += unused(path, text, comments, active)
     return result + [f for f in findings if f.location.path not in commented]
-
-
-def _is_in(path: str, only: Collection[str] | None) -> bool:
-    return only is None or any(path == o or o in ("", ".") or path.startswith(o.rstrip("/") + "/") for o in only)
 
 
 def _is_ignored(finding: Finding, ignores: Sequence[tuple[GitIgnoreSpec, tuple[str, ...]]]) -> bool:

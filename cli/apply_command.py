@@ -3,38 +3,41 @@
 from __future__ import annotations
 
 import sys
-from collections.abc import Callable
+from collections.abc import Sequence
 from dataclasses import dataclass, field
 
 import click
 
 from ..analyzer.engine import Request
 from ..analyzer.findings import Applicability, Finding, Problem
-from ..codemods.session import Mended, consented, mend, texts_of
+from ..codemods.session import Consent, Mended, consented, mend, texts_of
 from ..codemods.writing import write_changes
 from . import exits
-from .formats.diff import finding_diff, unified
+from .formats.diff import unified
 from .options import Asked, find_rule, progress_bar, request_of, scan_options
 from .places import journal_folder
+from .terminal import put, stdout_is_colored
 
 
 @dataclass
 class Outcome:
-    """What one apply did, over all its rules."""
+    """What one apply did, over all its rules. ``failure`` is what ended it early."""
 
     fixed: list[Finding] = field(default_factory=list)
     refused: list[tuple[Finding, str]] = field(default_factory=list)
     problems: list[Problem] = field(default_factory=list)
     paths: set[str] = field(default_factory=set)
+    commits: int = 0
+    failure: str = ""
 
 
 @click.command("apply")
 @scan_options
-@click.option("--all", "all_rules", is_flag=True, help="Every rule's safe fixes (the default without --rule).")
+@click.option("--all", "all_rules", is_flag=True, help="Every rule's safe fixes: the default without --rule.")
 @click.option("--unsafe", is_flag=True, help="Unsafe fixes too: they change what is trained.")
-@click.option("--diff", is_flag=True, help="Show the changes; write nothing.")
-@click.option("--interactive", is_flag=True, help="Ask about each fix.")
-@click.option("--commit", is_flag=True, help="Make one git commit a rule.")
+@click.option("--diff", is_flag=True, help="Show the changes and write nothing.")
+@click.option("--interactive", is_flag=True, help="Ask about each fix, safe or unsafe.")
+@click.option("--commit", is_flag=True, help="Make one git commit for each rule.")
 @click.option("--allow-dirty", is_flag=True, help="Go on although the git tree has uncommitted changes.")
 @click.option("--exit-zero", is_flag=True, help="Exit 0 even if findings remain.")
 @click.option("--exit-non-zero-on-fix", is_flag=True, help="Exit 1 if anything was changed.")
@@ -51,54 +54,108 @@ def command(
 ) -> None:
     """Mend what `mlfix scan` finds.
 
-    Safe fixes are applied; unsafe ones (they change what is trained) need --unsafe or their rule named with --rule.
+    Safe fixes are applied. Unsafe ones (they change what is trained) need --unsafe, or their rule named with --rule.
     Every apply can be taken back with `mlfix undo`.
+
+    \b
+    Exit codes:
+      0  nothing is left
+      1  findings are left (with --diff: there is something to change)
+      2  something could not be done
     """
     if all_rules and asked.rules:
         raise click.UsageError("--all and --rule do not go together")
+    if diff and commit:
+        raise click.UsageError("--diff writes nothing, so there is nothing to --commit")
     request = request_of(asked, progress_bar())
-    named = {find_rule(request.rules, name).name for name in asked.rules}
-    consent = _asking(named, unsafe) if interactive else lambda f: consented(f, named, unsafe)
+    consent = _consent(request, asked, unsafe, interactive)
     if diff:
-        mended = mend(request, consent)
-        click.echo(unified(texts_of(mended.changes), color=sys.stdout.isatty()), nl=False)
-        sys.exit(exits.FINDINGS if mended.changes and not exit_zero else exits.CLEAN)
-    if not allow_dirty or commit:
-        _refuse_dirty(request, allow_dirty)
+        _show(mend(request, consent), exit_zero)
+    _check_git(request, commit, allow_dirty)
     outcome, last = _apply_and_commit(request, consent) if commit else _apply(request, consent)
-    _tell(outcome, last)
+    _tell(outcome, last, offer_unsafe=not interactive)
     sys.exit(_exit_code(outcome, last, exit_zero, exit_non_zero_on_fix))
 
 
-def _apply(request: Request, consent: Callable[[Finding], bool]) -> tuple[Outcome, Mended]:
+def _consent(request: Request, asked: Asked, unsafe: bool, interactive: bool) -> Consent:
+    if interactive:
+        from .asking import Asking
+
+        return Asking(request.root)
+    named = {find_rule(request.rules, name).name for name in asked.rules}
+    return lambda finding, _: consented(finding, named, unsafe)
+
+
+def _show(mended: Mended, exit_zero: bool) -> None:
+    put(unified(texts_of(mended.changes), color=stdout_is_colored(None)), None)
+    _tell_refused(mended.refused)
+    sys.exit(exits.FINDINGS if mended.changes and not exit_zero else exits.CLEAN)
+
+
+def _check_git(request: Request, commit: bool, allow_dirty: bool) -> None:
+    """Refuse to mix mlfix's changes with others that could not be told apart afterwards."""
+    from . import git
+
+    if not git.is_repository(request.root):
+        if commit:
+            exits.fail(f"--commit needs a git repository, and {request.root} lies in none")
+        return
+    changed = [] if allow_dirty else git.changed_files(request.root)
+    if changed:
+        some = ", ".join(changed[:3]) + (" ..." if len(changed) > 3 else "")
+        exits.fail(f"the git tree has uncommitted changes ({some}): commit or stash them, or use --allow-dirty")
+
+
+def _apply(request: Request, consent: Consent) -> tuple[Outcome, Mended]:
     outcome = Outcome()
     mended = mend(request, consent)
     _write(request, mended, outcome)
     return outcome, mended
 
 
-def _apply_and_commit(request: Request, consent: Callable[[Finding], bool]) -> tuple[Outcome, Mended]:
+def _apply_and_commit(request: Request, consent: Consent) -> tuple[Outcome, Mended]:
     """One commit for each rule that changed something."""
-    from .git import commit_files
+    from . import git
 
     outcome = Outcome()
-    mended = mend(request, lambda _: False)
+    last = mend(request, lambda *_: False)
     for rule in request.rules:
-        if not any(f.rule == rule.name for f in mended.report.findings):
+        if not any(f.rule == rule.name for f in last.report.findings):
             continue
-        mended = mend(request, lambda f, name=rule.name: f.rule == name and consent(f))
-        before = len(outcome.fixed)
-        paths = _write(request, mended, outcome)
-        if paths:
-            fixed = outcome.fixed[before:]
-            commit_files(request.root, sorted(paths), _commit_message(fixed))
-    return outcome, mended
+        mended = mend(request, lambda f, changed, name=rule.name: f.rule == name and consent(f, changed))
+        outcome.failure = _reason_not_to_commit(request, mended)
+        if outcome.failure:
+            return outcome, last
+        last, before = mended, len(outcome.fixed)
+        paths = sorted(_write(request, mended, outcome))
+        if not paths:
+            continue
+        said = git.commit_files(request.root, paths, _commit_message(outcome.fixed[before:]))
+        if said is not None:
+            click.echo(said, err=True)
+            files = ", ".join(paths)
+            outcome.failure = f"git commit failed (its output is above): {files} stay changed, and uncommitted"
+            return outcome, last
+        outcome.commits += 1
+    return outcome, last
 
 
-def _commit_message(fixed: list[Finding]) -> str:
+def _reason_not_to_commit(request: Request, mended: Mended) -> str:
+    """A commit holds mlfix's changes alone: none of the user's to the same files, no file that git does not know."""
+    from . import git
+
+    if not mended.changes:
+        return ""
+    mixed = git.changed_files(request.root, sorted(mended.changes), untracked=True)
+    return (
+        f"{mixed[0]} has changes that are not committed: commit them first, or apply without --commit" if mixed else ""
+    )
+
+
+def _commit_message(fixed: Sequence[Finding]) -> str:
     rule = fixed[0]
     places = [f"- {f.location.path}:{f.location.line}: {f.message}" for f in fixed]
-    title = f"Fix {rule.rule} in {len({f.location.path for f in fixed})} file(s)"
+    title = f"Fix {rule.rule} in {_files({f.location.path for f in fixed})}"
     return "\n".join([title, "", *places, "", f"mlfix rule {rule.code}. {rule.symptom}"])
 
 
@@ -120,64 +177,45 @@ def _write(request: Request, mended: Mended, outcome: Outcome) -> set[str]:
     return set(written.paths)
 
 
-def _asking(named: set[str], unsafe: bool) -> Callable[[Finding], bool]:
-    """Consent by asking: y, n, a (yes to this rule's all), q (no more)."""
-    always: set[str] = set()
-    stopped = False
-
-    def ask(finding: Finding) -> bool:
-        nonlocal stopped
-        if stopped or finding.fix is None or finding.fix.applicability is Applicability.ADVICE:
-            return False
-        if finding.rule in always:
-            return True
-        place = finding.location
-        click.echo(f"\n{place.path}:{place.line}: {finding.rule}: {finding.message}")
-        click.echo(f"{finding.fix.applicability} fix: {finding.fix.title}")
-        click.echo(finding_diff(finding), nl=False)
-        answer = click.prompt("apply? (y)es, (n)o, (a)ll of this rule, (q)uit", type=click.Choice(list("ynaq")))
-        if answer == "a":
-            always.add(finding.rule)
-        stopped = answer == "q"
-        return answer in "ya"
-
-    return ask
-
-
-def _refuse_dirty(request: Request, allow_dirty: bool) -> None:
-    from .git import changed_files, is_repository
-
-    if not is_repository(request.root):
-        return
-    changed = changed_files(request.root)
-    if changed and not allow_dirty:
-        some = ", ".join(changed[:3]) + (" ..." if len(changed) > 3 else "")
-        exits.fail(f"the git tree has uncommitted changes ({some}): commit or stash them, or use --allow-dirty")
-
-
-def _tell(outcome: Outcome, last: Mended) -> None:
+def _tell(outcome: Outcome, last: Mended, offer_unsafe: bool) -> None:
     for finding in outcome.fixed:
         assert finding.fix is not None
         place = finding.location
         click.echo(f"fixed {place.path}:{place.line}: {finding.rule}: {finding.fix.title}")
-    for finding, reason in outcome.refused:
-        click.echo(f"not fixed {finding.location.path}:{finding.location.line}: {finding.rule}: {reason}", err=True)
+    _tell_refused(outcome.refused)
     for problem in [*outcome.problems, *last.report.problems]:
         line = f":{problem.line}" if problem.line else ""
         click.echo(f"mlfix: error: {problem.path}{line}: {problem.message}", err=True)
-    waiting = [f for f in last.report.findings if f.fix is not None and f.fix.applicability is Applicability.UNSAFE]
-    files = f"{len(outcome.paths)} file{'s' if len(outcome.paths) != 1 else ''}"
-    click.echo(f"{len(outcome.fixed)} fixed in {files}, {len(last.report.findings)} left", err=True)
-    if waiting:
+    left = last.report.findings
+    click.echo(f"{len(outcome.fixed)} fixed in {_files(outcome.paths)}, {len(left)} left", err=True)
+    waiting = sum(f.fix is not None and f.fix.applicability is Applicability.UNSAFE for f in left)
+    if waiting and offer_unsafe:
         click.echo(
-            f"{len(waiting)} of them have an unsafe fix (it changes what is trained): --unsafe or --rule", err=True
+            f"{waiting} of those left: fix is unsafe (changes what is trained); --unsafe or --rule applies it", err=True
         )
-    if outcome.fixed:
+    if outcome.commits:
+        click.echo(f"{outcome.commits} commit{_s(outcome.commits)} made; `git revert` takes one back", err=True)
+    elif outcome.fixed:
         click.echo("`mlfix undo` takes this back", err=True)
+    if outcome.failure:
+        click.echo(f"mlfix: error: {outcome.failure}", err=True)
+
+
+def _tell_refused(refused: Sequence[tuple[Finding, str]]) -> None:
+    for finding, reason in refused:
+        click.echo(f"not fixed {finding.location.path}:{finding.location.line}: {finding.rule}: {reason}", err=True)
+
+
+def _files(paths: set[str]) -> str:
+    return f"{len(paths)} file{_s(len(paths))}"
+
+
+def _s(count: int) -> str:
+    return "" if count == 1 else "s"
 
 
 def _exit_code(outcome: Outcome, last: Mended, exit_zero: bool, exit_non_zero_on_fix: bool) -> int:
-    if outcome.problems:
+    if outcome.problems or outcome.failure:
         return exits.FAILED
     if outcome.fixed and exit_non_zero_on_fix:
         return exits.FINDINGS

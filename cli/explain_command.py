@@ -8,9 +8,8 @@ import re
 
 import click
 
-from ..analyzer.project.settings import Settings
 from ..analyzer.rule import Rule
-from .options import available_rules, find_rule
+from .options import available_rules, find_rule, project_settings
 
 
 @click.command("explain")
@@ -18,7 +17,7 @@ from .options import available_rules, find_rule
 @click.option("--format", "format_", type=click.Choice(["text", "json"]), default="text", help="How to print.")
 def command(rule: str | None, format_: str) -> None:
     """Print what a rule finds, why it is bad, what you see in a run, and how safe its fix is."""
-    known = available_rules(Settings())
+    known = available_rules(project_settings())
     if rule is None:
         raise click.UsageError("name a rule: " + ", ".join(r.name for r in known))
     found = find_rule(known, rule)
@@ -36,8 +35,10 @@ def documentation(rule: Rule) -> str:
 
 
 def summary(rule: Rule) -> str:
-    """The docstring's first sentence on one line."""
-    return " ".join(documentation(rule).split("\n\n")[0].split())
+    """The documentation's first sentence, on one line."""
+    body = re.sub(r"\A.+\n-{3,}\n+", "", documentation(rule))
+    paragraph = " ".join(body.split("\n\n")[0].split())
+    return re.split(r"(?<=[.!?])\s+(?=[A-Z`])", paragraph, maxsplit=1)[0]
 
 
 def as_markdown(rule: Rule) -> str:

@@ -6,38 +6,47 @@ import subprocess
 from collections.abc import Sequence
 from pathlib import Path
 
-from .exits import fail
-
 _INERT = ("-c", "core.fsmonitor=false", "-c", "core.hooksPath=/dev/null", "-c", "core.pager=cat")
 
 
 def is_repository(root: Path) -> bool:
-    """Whether a folder lies in a git work tree."""
+    """Whether a folder lies in a git work tree; without git there is none."""
     try:
         return _git(root, _INERT, "rev-parse", "--is-inside-work-tree").stdout.strip() == "true"
     except FileNotFoundError:
         return False
 
 
-def changed_files(root: Path) -> list[str]:
-    """Tracked files under a folder with uncommitted changes."""
-    done = _git(root, _INERT, "status", "--porcelain", "-z", "--untracked-files=no", "--", ".")
-    return [row[3:] for row in done.stdout.split("\0") if row]
+def changed_files(root: Path, paths: Sequence[str] = (".",), untracked: bool = False) -> list[str]:
+    """Files under a folder with uncommitted changes, relative to it.
 
-
-def commit_files(root: Path, paths: Sequence[str], message: str) -> None:
-    """Commit exactly these files; the user's hooks run, as in any commit of theirs.
-
-    Raises:
-        Failure: git refuses; the files stay changed.
+    Args:
+        root: the folder, in a work tree.
+        paths: which of its files are asked about.
+        untracked: whether a file that git does not know counts.
     """
-    for command in (("add", "--", *paths), ("commit", "--quiet", "-m", message, "--", *paths)):
-        done = _git(root, (), *command)
-        if done.returncode:
-            reason = (done.stderr or done.stdout).strip().splitlines()
-            fail(f"git {command[0]} failed: {reason[-1] if reason else 'no reason given'}; the files stay changed")
+    prefix = _git(root, _INERT, "rev-parse", "--show-prefix").stdout.rstrip("\n")
+    others = "all" if untracked else "no"
+    done = _git(
+        root, _INERT, "status", "--porcelain", "-z", "--no-renames", f"--untracked-files={others}", "--", *paths
+    )
+    return [row[3:].removeprefix(prefix) for row in done.stdout.split("\0") if row]
+
+
+def commit_files(root: Path, paths: Sequence[str], message: str) -> str | None:
+    """Commit exactly these tracked files; the user's hooks run, as in any commit of theirs.
+
+    Returns:
+        None, or what git and the hooks said where there is no commit; the files then stay changed.
+    """
+    done = _git(root, (), "commit", "--quiet", "-m", message, "--", *paths)
+    if not done.returncode:
+        return None
+    return (done.stdout + done.stderr).strip() or "git gives no reason"
 
 
 def _git(root: Path, settings: Sequence[str], *arguments: str) -> subprocess.CompletedProcess[str]:
-    command = ["git", *settings, *arguments]
-    return subprocess.run(command, cwd=root, capture_output=True, text=True, check=False)
+    command = ["git", "--literal-pathspecs", *settings, *arguments]
+    return subprocess.run(
+        command, cwd=root, capture_output=True, encoding="utf-8", errors="surrogateescape", check=False
+    )

@@ -44,10 +44,17 @@ def _hook(root: Path) -> None:
     if not target.exists():
         _write(target, "repos:\n" + block)
         click.echo(f"wrote {target}; `pre-commit install` turns it on")
-    elif "mlfix-scan" in target.read_text(encoding="utf-8"):
+    elif "mlfix-scan" in _read(target):
         click.echo(f"kept {target}")
     else:
         click.echo(f"add to {target}, under repos:\n{block}", nl=False)
+
+
+def _read(target: Path) -> str:
+    try:
+        return target.read_text(encoding="utf-8", errors="replace")
+    except OSError as error:
+        exits.fail(f"{target}: cannot be read: {error.strerror}")
 
 
 def _write(target: Path, text: str) -> None:

@@ -12,9 +12,14 @@ def main() -> None:
     if sys.argv[1:] == ["--version"]:
         print(f"mlfix {__version__}")
         return
-    from .commands import cli
+    try:
+        from .running import run
 
-    cli(prog_name="mlfix")
+        code = run(sys.argv[1:])
+    except KeyboardInterrupt:
+        print("mlfix: error: interrupted", file=sys.stderr)
+        code = 2
+    sys.exit(code)
 
 
 if __name__ == "__main__":

@@ -11,13 +11,14 @@ from typing import Any
 
 import click
 
+from ..analyzer import suppressions
 from ..analyzer.baseline import BadBaseline, read_baseline
 from ..analyzer.engine import Progress, Request
 from ..analyzer.findings import Confidence, Level
 from ..analyzer.project.settings import BadSettings, Settings, load_settings
 from ..analyzer.rule import Rule
 from ..codemods import all_codemods
-from ..rules import BadUserRules, all_rules, user_rules
+from ..rules import BadUserRules, all_rules, user_codemods, user_rules
 from .exits import fail
 from .places import Target, cache_folder, target_of
 
@@ -40,15 +41,28 @@ class Asked:
 def scan_options(command: Callable[..., Any]) -> Callable[..., Any]:
     """The options of every command that scans; the command gets them as one ``asked``."""
 
-    @click.argument("paths", nargs=-1, type=click.Path(path_type=Path))
+    @click.argument("paths", metavar="[PATH]...", nargs=-1, type=click.Path(path_type=Path))
     @click.option("--rule", "rules", multiple=True, metavar="RULE", help="Only this rule (name or code); repeatable.")
     @click.option("--ignore", multiple=True, metavar="RULE", help="Not this rule; repeatable.")
-    @click.option("--level", type=click.Choice([m.value for m in Level]), help="Hide what costs less than this.")
-    @click.option("--confidence", type=click.Choice([m.value for m in Confidence]), help="Hide what is less sure.")
-    @click.option("--config", type=click.Path(path_type=Path, dir_okay=False), help="Use this configuration file.")
-    @click.option("--exclude", multiple=True, metavar="PATTERN", help="Leave out, in .gitignore syntax; repeatable.")
+    @click.option("--level", type=click.Choice([m.value for m in Level]), help="Hide what costs less; default: wastes.")
+    @click.option(
+        "--confidence",
+        type=click.Choice([m.value for m in Confidence]),
+        help="Hide what is less sure; default: medium.",
+    )
+    @click.option(
+        "--config",
+        metavar="FILE",
+        type=click.Path(path_type=Path, dir_okay=False),
+        help="Use this configuration file instead of the project's.",
+    )
+    @click.option(
+        "--exclude", multiple=True, metavar="PATTERN", help="Leave files out, in .gitignore syntax; repeatable."
+    )
     @click.option("--no-cache", is_flag=True, help="Neither read nor write the cache.")
-    @click.option("--jobs", "-j", type=click.IntRange(0), default=0, help="Processes; 0 (default): one a core.")
+    @click.option(
+        "--jobs", "-j", type=click.IntRange(0), metavar="N", default=0, help="Processes; default: one a core."
+    )
     @functools.wraps(command)
     def wrapped(
         paths: tuple[Path, ...],
@@ -68,8 +82,13 @@ def scan_options(command: Callable[..., Any]) -> Callable[..., Any]:
     return wrapped
 
 
-def request_of(asked: Asked, progress: Progress | None = None) -> Request:
+def request_of(asked: Asked, progress: Progress | None = None, with_baseline: bool = True) -> Request:
     """The engine's request for a command line, over the project's settings.
+
+    Args:
+        asked: the command line.
+        progress: told how far the scan is.
+        with_baseline: whether the project's baseline counts.
 
     Raises:
         Failure: a path, rule, setting or baseline cannot be used.
@@ -77,28 +96,40 @@ def request_of(asked: Asked, progress: Progress | None = None) -> Request:
     target = target_of(asked.paths)
     settings = _settings(asked, target)
     known = available_rules(settings)
-    chosen = _chosen(known, asked.rules or settings.select, (*asked.ignore, *settings.ignore))
-    baseline: frozenset[str] = frozenset()
-    if settings.baseline is not None:
-        try:
-            baseline = read_baseline(target.root / settings.baseline)
-        except BadBaseline as error:
-            fail(str(error))
+    for name in (*asked.rules, *asked.ignore):
+        _check_name(known, name, allow_own=name not in asked.rules)
+    _check_names(settings, known)
     return Request(
         root=target.root,
-        rules=chosen,
-        codemods=all_codemods(),
+        rules=_chosen(known, asked.rules or settings.select, settings.ignore),
+        codemods={**all_codemods(), **user_codemods(settings.rules)},
         settings=settings,
         only=target.only,
         cache_folder=None if asked.no_cache else cache_folder(target.root, settings),
-        baseline=baseline,
+        baseline=_baseline(target, settings) if with_baseline else frozenset(),
         jobs=asked.jobs,
         progress=progress,
     )
 
 
+def project_settings() -> Settings:
+    """The settings of the project around the current folder.
+
+    Raises:
+        Failure: they cannot be used.
+    """
+    try:
+        return load_settings(target_of(()).root)
+    except BadSettings as error:
+        fail(str(error))
+
+
 def available_rules(settings: Settings) -> list[Rule]:
-    """mlfix's rules and the user's."""
+    """mlfix's rules and the user's.
+
+    Raises:
+        Failure: a user's module cannot be used.
+    """
     try:
         return [*all_rules(), *user_rules(settings.rules)]
     except BadUserRules as error:
@@ -106,14 +137,14 @@ def available_rules(settings: Settings) -> list[Rule]:
 
 
 def find_rule(rules: Iterable[Rule], name: str) -> Rule:
-    """A rule by name or code; ends with a suggestion where there is none."""
-    by_name = {key: rule for rule in rules for key in (rule.name, rule.code)}
-    if name not in by_name:
-        import difflib
+    """A rule by name or code.
 
-        close = difflib.get_close_matches(name, by_name, n=1)
-        fail(f"no rule {name!r}: " + (f"did you mean {close[0]}?" if close else "`mlfix rules` lists them"))
-    return by_name[name]
+    Raises:
+        Failure: there is none; with a suggestion.
+    """
+    rules = list(rules)
+    _check_name(rules, name)
+    return next(rule for rule in rules if name in (rule.name, rule.code))
 
 
 def progress_bar() -> Progress | None:
@@ -134,14 +165,44 @@ def _settings(asked: Asked, target: Target) -> Settings:
         settings,
         level=Level(asked.level) if asked.level else settings.level,
         confidence=Confidence(asked.confidence) if asked.confidence else settings.confidence,
+        ignore=(*settings.ignore, *asked.ignore),
         exclude=(*settings.exclude, *asked.exclude),
     )
 
 
-def _chosen(known: Sequence[Rule], select: Sequence[str], ignore: Sequence[str]) -> list[Rule]:
-    from ..analyzer import suppressions
+def _baseline(target: Target, settings: Settings) -> frozenset[str]:
+    if settings.baseline is None:
+        return frozenset()
+    try:
+        return read_baseline(target.root / settings.baseline)
+    except BadBaseline as error:
+        fail(str(error))
 
+
+def _check_names(settings: Settings, known: Sequence[Rule]) -> None:
+    """A rule that a configuration misspells would be on or off without anybody noticing."""
+    per_file = [name for names in settings.per_file_ignores.values() for name in names]
+    for key, names in (("select", settings.select), ("ignore", settings.ignore), ("per-file-ignores", per_file)):
+        for name in names:
+            _check_name(known, name, where=f"{settings.path}: {key}: ", allow_own=key != "select")
+
+
+def _check_name(known: Sequence[Rule], name: str, where: str = "", allow_own: bool = False) -> None:
     own = (suppressions.NAME, suppressions.CODE)
-    selected = {find_rule(known, name).name for name in select if name not in own} or {r.name for r in known}
-    ignored = {find_rule(known, name).name for name in ignore if name not in own}
-    return [r for r in known if r.name in selected - ignored]
+    names = [key for rule in known for key in (rule.name, rule.code)] + list(own if allow_own else ())
+    if name in names:
+        return
+    if name in own:
+        fail(f"{where}{name} comes with every scan and cannot be asked for alone; it can be ignored")
+    import difflib
+
+    close = difflib.get_close_matches(name, names, n=1)
+    fail(f"{where}no rule {name!r}: " + (f"did you mean {close[0]}?" if close else "`mlfix rules` lists them"))
+
+
+def _chosen(known: Sequence[Rule], select: Sequence[str], ignore: Sequence[str]) -> list[Rule]:
+    return [
+        rule
+        for rule in known
+        if (not select or not {rule.name, rule.code}.isdisjoint(select)) and {rule.name, rule.code}.isdisjoint(ignore)
+    ]

@@ -14,8 +14,8 @@ from ..analyzer.source.reader import Sources, Unreadable, decode
 from .edits import apply_edits, choose
 
 MOST_ROUNDS = 100
-Consent = Callable[[Finding], bool]
-"""Whether the user agrees to a finding's fix; asked once for each."""
+Consent = Callable[[Finding, Mapping[str, bytes]], bool]
+"""Whether the user agrees to a finding's fix, given the files that earlier fixes changed; asked once for each."""
 
 
 @dataclass(frozen=True)
@@ -105,7 +105,7 @@ class _Session:
 
     def _agreed(self, finding: Finding) -> bool:
         if finding.fingerprint not in self.answers:
-            self.answers[finding.fingerprint] = self.consent(finding)
+            self.answers[finding.fingerprint] = self.consent(finding, self.overlay)
         return self.answers[finding.fingerprint]
 
     def _try(self, findings: Iterable[Finding]) -> str | None:
@@ -162,5 +162,10 @@ def _counts(findings: Iterable[Finding]) -> Counter[tuple[str, str]]:
 
 
 def texts_of(changes: Mapping[str, Change]) -> dict[str, tuple[str, str]]:
-    """Decoded texts before and after, for diffs."""
-    return {p: (decode(p, c.before).text, decode(p, c.after).text) for p, c in changes.items()}
+    """Decoded texts before and after, for diffs: with the byte-order mark, which a patch must match."""
+    return {p: (_whole(p, c.before), _whole(p, c.after)) for p, c in changes.items()}
+
+
+def _whole(path: str, data: bytes) -> str:
+    text = decode(path, data)
+    return "\ufeff" * text.has_bom + text.text

@@ -5,8 +5,10 @@ from __future__ import annotations
 import importlib
 import inspect
 import pkgutil
+import sys
 from functools import cache
 
+from ..analyzer.checking import Codemod
 from ..analyzer.rule import Rule
 
 STAGES = ("environment", "data", "model", "loss", "optimization")
@@ -54,7 +56,8 @@ class BadUserRules(Exception):
 def user_rules(modules: tuple[str, ...]) -> list[Rule]:
     """The rules of importable modules named in the configuration.
 
-    They come from the Python environment that runs mlfix; the scanned repository is not put on its path.
+    They come from the Python environment that runs mlfix; the scanned repository is not put on its path. A module may
+    hold a function ``fix(finding, project)`` too: the codemod of its rules.
 
     Raises:
         BadUserRules: a module cannot be imported, or holds no rule.
@@ -71,3 +74,9 @@ def user_rules(modules: tuple[str, ...]) -> list[Rule]:
             raise BadUserRules(f"rules: {name} holds no mlfix rule")
         found += own
     return found
+
+
+def user_codemods(modules: tuple[str, ...]) -> dict[str, Codemod]:
+    """The ``fix`` functions of the modules that hold one, by the names of their rules; after :func:`user_rules`."""
+    fixes = {name: getattr(sys.modules[name], "fix", None) for name in modules}
+    return {rule.name: fix for rule in user_rules(modules) if (fix := fixes[type(rule).__module__]) is not None}

@@ -1,4 +1,4 @@
-"""How a report is printed: one module a format, each with ``render(report, request) -> str``."""
+"""How a report is printed: one module a format, each with ``render``."""
 
 from __future__ import annotations
 
@@ -9,6 +9,7 @@ from ...analyzer.engine import Report, Request
 FORMATS = ("text", "concise", "json", "sarif", "github", "gitlab")
 
 
-def render(name: str, report: Report, request: Request) -> str:
-    """A report in one of :data:`FORMATS`, or as ``statistics``."""
-    return importlib.import_module(f"{__name__}.{name}").render(report, request)
+def render(name: str, report: Report, request: Request, color: bool = False) -> str:
+    """A report in one of :data:`FORMATS`, or as ``statistics``; only text has colours."""
+    module = importlib.import_module(f"{__name__}.{name}")
+    return module.render(report, request, color) if name == "text" else module.render(report, request)

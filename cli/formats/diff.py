@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import difflib
+import re
 from collections.abc import Iterable, Mapping
 from pathlib import Path
 
@@ -19,30 +20,43 @@ def unified(texts: Mapping[str, tuple[str, str]], color: bool = False, context: 
     return "".join(line for path, (old, new) in texts.items() for line in _file(path, old, new, color, context))
 
 
-def finding_diff(finding: Finding, root: Path | None = None, color: bool = False, context: int = 1) -> str:
-    """The diff of one finding's fix against the files under ``root`` (default: here)."""
+def finding_diff(
+    finding: Finding, root: Path, changed: Mapping[str, bytes] | None = None, color: bool = False, context: int = 1
+) -> str:
+    """The diff of one finding's fix.
+
+    Args:
+        finding: one with a fix.
+        root: the project's folder.
+        changed: files that differ from those on disk already.
+        color: whether to colour it.
+        context: lines shown around each change.
+    """
     from ...codemods.edits import apply_edits
 
     assert finding.fix is not None
     texts: dict[str, tuple[str, str]] = {}
     for path in dict.fromkeys(e.path for e in finding.fix.edits):
         try:
-            old = decode(path, Sources(root or Path()).read(path)).text
+            old = decode(path, Sources(root, changed or {}).read(path)).text
             texts[path] = (old, apply_edits(old, [e for e in finding.fix.edits if e.path == path]))
         except (Unreadable, ValueError):
-            continue
+            continue  # changed on disk since it was scanned
     return unified(texts, color, context)
 
 
 def _file(path: str, old: str, new: str, color: bool, context: int) -> Iterable[str]:
-    lines = difflib.unified_diff(_lines(old), _lines(new), f"a/{path}", f"b/{path}", n=context)
+    # The tab ends a name that holds spaces, for patch as for git.
+    name = f"{path}\t" if " " in path else path
+    lines = difflib.unified_diff(_lines(old), _lines(new), f"a/{name}", f"b/{name}", n=context)
     for line in lines:
         whole = line if line.endswith("\n") else f"{line}\n\\ No newline at end of file\n"
         yield click.style(whole, fg=_color(line)) if color else whole
 
 
 def _lines(text: str) -> list[str]:
-    return text.splitlines(keepends=True)
+    """Lines as diff and patch know them: ended by a line feed, and by nothing else."""
+    return re.findall(r"[^\n]*\n|[^\n]+", text)
 
 
 def _color(line: str) -> str | None:

@@ -28,4 +28,4 @@ def render(report: Report, request: Request) -> str:
         }
         for f in report.findings
     ]
-    return json.dumps(rows, indent=1, ensure_ascii=False) + "\n"
+    return json.dumps(rows, indent=1) + "\n"

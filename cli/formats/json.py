@@ -1,4 +1,4 @@
-"""The JSON contract, version 1."""
+"""The JSON contract, version 1; `docs/report.schema.json` states it. ASCII only, so that any encoding carries it."""
 
 from __future__ import annotations
 
@@ -6,7 +6,7 @@ import json
 from typing import Any
 
 from ...analyzer.engine import Report, Request
-from ...analyzer.findings import Finding, Fix
+from ...analyzer.findings import Finding, Fix, Problem
 from ...analyzer.version import __version__
 
 SCHEMA = 1
@@ -20,12 +20,14 @@ def render(report: Report, request: Request) -> str:
         "tool": {"name": "mlfix", "version": __version__},
         "root": request.root.as_posix(),
         "findings": [finding_row(f) for f in findings],
-        "errors": [
-            {"path": p.path, "message": p.message, **({"line": p.line} if p.line else {})} for p in report.problems
-        ],
+        "errors": [{"path": p.path, "message": _message(p)} for p in report.problems],
         "statistics": {"files": report.files, "lines": report.lines, "seconds": round(report.seconds, 3)},
     }
-    return json.dumps(data, indent=1, ensure_ascii=False) + "\n"
+    return json.dumps(data, indent=1) + "\n"
+
+
+def _message(problem: Problem) -> str:
+    return f"line {problem.line}: {problem.message}" if problem.line else problem.message
 
 
 def finding_row(finding: Finding) -> dict[str, Any]:

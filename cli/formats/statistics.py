@@ -12,5 +12,5 @@ def render(report: Report, request: Request) -> str:
     counts = Counter((f.code, f.rule) for f in report.findings)
     fixable = Counter((f.code, f.rule) for f in report.findings if f.fix is not None)
     rows = [f"{n:6}  {c}  {r}  ({fixable[c, r]} with a fix)" for (c, r), n in counts.most_common()]
-    total = f"{len(report.findings):6}  findings in {report.files} files, {report.lines} lines"
+    total = f"{len(report.findings):6}  in all, in {report.files} files of {report.lines} lines"
     return "".join(f"{row}\n" for row in [*rows, total])

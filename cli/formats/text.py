@@ -3,8 +3,6 @@
 from __future__ import annotations
 
 import io
-import os
-import sys
 from functools import cache
 from pathlib import Path
 
@@ -13,7 +11,7 @@ from rich.padding import Padding
 from rich.text import Text
 
 from ...analyzer.engine import Report, Request
-from ...analyzer.findings import Applicability, Finding, Level
+from ...analyzer.findings import Applicability, Confidence, Finding, Level
 from ...analyzer.source.reader import LINE_END
 from .diff import finding_diff
 
@@ -22,21 +20,19 @@ _FRAME = 1  # lines of code shown before and after
 _NARROWEST = 60
 
 
-def render(report: Report, request: Request) -> str:
-    """The report; coloured where standard output is a terminal."""
+def render(report: Report, request: Request, color: bool = False) -> str:
+    """The report; coloured for a terminal, and wrapped to its width."""
     stream = io.StringIO()
-    is_terminal = sys.stdout.isatty()
-    width = max(_NARROWEST, Console().width) if is_terminal else 120
     console = Console(
         file=stream,
-        force_terminal=is_terminal,
-        color_system="auto" if is_terminal else None,
-        no_color=None if is_terminal and "NO_COLOR" not in os.environ else True,
-        width=width,
+        force_terminal=color,
+        color_system="auto" if color else None,
+        no_color=not color,
+        width=max(_NARROWEST, Console().width) if color else None,
         highlight=False,
         markup=False,
         emoji=False,
-        soft_wrap=not is_terminal,
+        soft_wrap=not color,
     )
     for finding in report.findings:
         _finding(console, finding, request.root)
@@ -61,12 +57,15 @@ def _finding(console: Console, finding: Finding, root: Path) -> None:
             f"  {finding.level}, {finding.confidence} confidence",
         )
     )
-    console.print(Padding(Text(finding.message), (0, 0, 0, 2)))
+    console.print(
+        Text(f"  {finding.message}") if console.soft_wrap else Padding(finding.message, (0, 0, 0, 2), expand=False)
+    )
     console.print()
     _frame(console, finding, root)
     console.print(Text.assemble(("  you see: ", "bold"), finding.symptom))
     if finding.evidence:
-        console.print(Text("  why mlfix is sure:", style="bold"))
+        is_sure = finding.confidence is Confidence.HIGH
+        console.print(Text(f"  why mlfix {'is sure' if is_sure else 'thinks so'}:", style="bold"))
         for evidence in finding.evidence:
             console.print(
                 Text.assemble("    ", (f"{_shown(root, evidence.path)}:{evidence.line}", "cyan"), f"  {evidence.note}")
@@ -110,19 +109,25 @@ def _fix(console: Console, finding: Finding, root: Path) -> None:
 def _summary(console: Console, report: Report) -> None:
     fixable = [f.fix.applicability for f in report.findings if f.fix is not None]
     safe, unsafe = fixable.count(Applicability.SAFE), fixable.count(Applicability.UNSAFE)
-    parts = [f"{len(report.findings)} finding{'s' if len(report.findings) != 1 else ''}"]
-    if fixable:
-        parts.append(f"{safe} with a safe fix, {unsafe} with an unsafe one")
-    parts.append(f"{report.files} files, {report.lines} lines in {report.seconds:.2f} s")
+    parts = [_counted(len(report.findings), "finding")]
+    if safe or unsafe:
+        parts.append(f"{safe} with a safe fix (`mlfix apply`), {unsafe} with an unsafe one (`--unsafe`)")
+    read = f"{_counted(report.files, 'file')}, {_counted(report.lines, 'line')}"
+    parts.append(f"{read} in {report.seconds:.2f} s")
     for count, what in (
+        (len(report.problems), "not read or not checked in full"),
         (report.known, "in the baseline"),
         (len(report.suppressed), "suppressed"),
-        (report.hidden, "hidden by level or confidence (--confidence low shows all)"),
-        (report.notebooks, "notebooks left out"),
+        (report.hidden, "hidden as unsure or cheap (--confidence low, --level wastes)"),
+        (report.notebooks, "notebooks left out" if report.notebooks > 1 else "notebook left out"),
     ):
         if count:
             parts.append(f"{count} {what}")
     console.print(Text("; ".join(parts), style="bold"))
+
+
+def _counted(count: int, what: str) -> str:
+    return f"{count} {what}{'' if count == 1 else 's'}"
 
 
 @cache

@@ -19,7 +19,7 @@ from ..engine.toy import rename, request, write
 OLD = "import torch\r\n\r\ndef f(x):\r\n\treturn torch.old(x)  # keep\x0c me é"
 
 
-def always(finding):
+def always(finding, changed):
     return True
 
 

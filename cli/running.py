@@ -1,0 +1,46 @@
+"""One command from its arguments to its exit code: however it ends, it ends with a clear line and a code of ours."""
+
+from __future__ import annotations
+
+import io
+import sys
+import traceback
+from collections.abc import Sequence
+
+import click
+
+from . import exits
+from .commands import cli
+
+_INTERRUPTED = "interrupted"
+_INTERRUPTED_APPLY = "interrupted: each file is as it was, or has its fixes in whole; `mlfix undo` takes those back"
+
+
+def run(arguments: Sequence[str]) -> int:
+    """Run a command line.
+
+    Returns:
+        The exit code: 0, 1 or 2. Python's own code for an uncaught error is 1, which here would mean findings.
+    """
+    _print_whatever_the_encoding()
+    try:
+        return cli.main(list(arguments), prog_name="mlfix", standalone_mode=False) or exits.CLEAN
+    except click.ClickException as error:
+        error.show()
+        return error.exit_code
+    except (click.Abort, KeyboardInterrupt):
+        click.echo(f"mlfix: error: {_INTERRUPTED_APPLY if arguments[:1] == ['apply'] else _INTERRUPTED}", err=True)
+        return exits.FAILED
+    except SystemExit as end:
+        return end.code if isinstance(end.code, int) else exits.CLEAN
+    except Exception:
+        traceback.print_exc()
+        click.echo("mlfix: error: internal error: please report it with the lines above", err=True)
+        return exits.FAILED
+
+
+def _print_whatever_the_encoding() -> None:
+    """A character that the terminal's encoding lacks is shown escaped; it must not end the run."""
+    for stream in (sys.stdout, sys.stderr):
+        if isinstance(stream, io.TextIOWrapper):
+            stream.reconfigure(errors="backslashreplace")
