@@ -13,6 +13,7 @@ from dataclasses import dataclass
 from ..findings import Confidence
 from ..graph.project import Project
 from ..source.module import Module
+from .candidates import may_hold
 from .construction import Constructions
 from .similarity import Similarities, Similarity, Stage
 from .targets import Target, Targets
@@ -22,6 +23,8 @@ from .values import Known, Operand
 
 _LOGARITHMS = frozenset({"log", "log2", "log10", "log_", "log1p"})
 _NORMALISERS = frozenset({"log_softmax", "logsumexp"})
+SINKS = _LOGARITHMS | _NORMALISERS | {"cross_entropy"}
+"""Last names of the calls in which a denominator may end."""
 _CRITERION = "CrossEntropyLoss"
 _DIAGONALS = frozenset({"diag", "diagonal", "trace"})
 _MATCHING = frozenset({"kl_div", "KLDivLoss", "js_div", "binary_cross_entropy"})
@@ -57,7 +60,10 @@ def denominators(module: Module, project: Project, tokens: frozenset[bytes]) -> 
     Yields:
         One entry a place, in source order.
     """
+    if not may_hold(module, project, tokens):
+        return
     seen: set[int] = set()
+    has_criterion = _CRITERION.encode() in module.facts.tokens
     for call in module.calls():
         name = _last_name(call.func)
         found = None
@@ -65,7 +71,7 @@ def denominators(module: Module, project: Project, tokens: frozenset[bytes]) -> 
             found = _normaliser(module, call, project, tokens, name)
         elif name in _LOGARITHMS:
             found = _logarithm(module, call, project, tokens)
-        elif name == "cross_entropy" or len(call.args) == 2:
+        elif name == "cross_entropy" or (len(call.args) == 2 and has_criterion):
             found = _cross_entropy(module, call, project, tokens)
         if found is not None and id(found.node) not in seen:
             seen.add(id(found.node))

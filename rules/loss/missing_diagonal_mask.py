@@ -6,7 +6,7 @@ from collections.abc import Iterator
 from typing import Any, ClassVar
 
 from ...analyzer.findings import Evidence, Finding, Level
-from ...analyzer.flow.denominators import Denominator, denominators
+from ...analyzer.flow.denominators import SINKS, Denominator, denominators
 from ...analyzer.graph.project import Project
 from ...analyzer.rule import Proof, Rule
 from ...analyzer.source.facts import FileFacts
@@ -92,8 +92,15 @@ class MissingDiagonalMask(Rule):
     INVALID = INVALID
 
     def wants(self, facts: FileFacts) -> bool:
-        """A loss needs a logarithm or a cross entropy, however its matrix comes about."""
-        return not facts.tokens.isdisjoint(_SINKS) and any(n.startswith("torch") for n in facts.names)
+        """A loss needs a logarithm of a tensor or a cross entropy, however its matrix comes about."""
+        if facts.tokens.isdisjoint(_SINKS):
+            return False
+        if b"CrossEntropyLoss" in facts.tokens:
+            return True
+        return any(
+            call.callee.rpartition(".")[2] in SINKS and not call.callee.startswith(("math.", "numpy."))
+            for call in facts.calls
+        )
 
     def check(self, module: Module, project: Project) -> Iterator[Finding]:
         """One finding a denominator."""
