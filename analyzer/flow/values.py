@@ -112,6 +112,7 @@ class Flow:
     def __init__(self, project: Project) -> None:
         self.project = project
         self._reaching: dict[int, tuple[Scope, Reaching]] = {}
+        self._returned: dict[int, tuple[Scope, list[ast.expr]]] = {}
         self._asked: set[tuple[int, int]] = set()
         self._called_instances: dict[Symbol, list[tuple[Module, ast.Call]]] = {}
         self._iterated: set[tuple[int, int]] = set()
@@ -119,6 +120,7 @@ class Flow:
     def forget(self, path: str) -> None:
         """Drop what was computed, after a file was closed: its nodes' identities may be used again."""
         self._reaching.clear()
+        self._returned.clear()
         self._called_instances.clear()
 
     def reaching(self, scope: Scope) -> Reaching:
@@ -147,6 +149,13 @@ class Flow:
         bindings = self.reaching(frame.scope).at(op.node)
         if bindings:
             return [s for b in _ordered(bindings) for s in self.of_binding(b, frame)]
+        return self.from_outside(op)
+
+    def from_outside(self, op: Operand) -> list[Source]:
+        """Where a value comes from that its own function has not set: an enclosing scope, a method, a container."""
+        key = key_of(op.node)
+        if key is None:
+            return []
         head = key.partition(".")[0].partition("[")[0]
         if key == head:
             return self._free_name(key, op)
@@ -362,7 +371,29 @@ class Flow:
         """``d['k']`` of a dictionary whose literal is found."""
         node = op.node
         assert isinstance(node, ast.Subscript)
-        return list(self.items(op.sub(node.value), node.slice))
+        given = self._of_keywords(op, node)
+        return given if given is not None else list(self.items(op.sub(node.value), node.slice))
+
+    def _of_keywords(self, op: Operand, node: ast.Subscript) -> list[Source] | None:
+        """``kwargs['k']`` of the function's own ``**kwargs``: that keyword in the calls; None for anything else."""
+        function = op.frame.scope.node
+        if not isinstance(function, (ast.FunctionDef, ast.AsyncFunctionDef)) or not isinstance(
+            node.slice, ast.Constant
+        ):
+            return None
+        kept = function.args.kwarg.arg if function.args.kwarg is not None else None
+        if not isinstance(node.value, ast.Name) or node.value.id != kept:
+            return None
+        name = node.slice.value
+        if op.frame.arguments is not None:
+            inside = op.frame.arguments.get(name)
+            return [Source(inside)] if inside is not None else []
+        found: list[Source] = []
+        for arguments, call, caller in self.callers(op.frame):
+            if name in arguments:
+                note = f"`{arguments[name].text()}` is passed as `{name}`"
+                found.append(Source(arguments[name], step=caller.evidence(call, note)))
+        return found
 
     def items(self, container: Operand, key: ast.expr, depth: int = 0) -> Iterator[Source]:
         """The values that a constant key or position of a container may hold."""
@@ -483,8 +514,14 @@ class Flow:
         for module, scope in self.callees(op):
             arguments = self.bind(call, op.frame, scope)
             frame = Frame(module, scope, self._with_defaults(arguments, Frame(module, scope)), op.frame.depth + 1)
-            found += [Operand(value, frame) for value in returned(scope)]
+            found += [Operand(value, frame) for value in self._returned_by(scope)]
         return found
+
+    def _returned_by(self, scope: Scope) -> list[ast.expr]:
+        kept = self._returned.get(id(scope))
+        if kept is None:
+            kept = self._returned[id(scope)] = (scope, returned(scope))
+        return kept[1]
 
     def _with_defaults(self, arguments: dict[str, Operand], frame: Frame) -> dict[str, Operand]:
         for name in [k for k, bs in frame.scope.bindings.items() if any(b.kind is Kind.PARAMETER for b in bs)]:
@@ -576,6 +613,8 @@ class Evaluator(Generic[T]):
             self._active.add(mark)
             try:
                 before = [s for b in _ordered(binding.previous) for s in self.flow.of_binding(b, op.frame)]
+                if not binding.previous:
+                    before = self._before(binding, op)
                 known = [k for s in before for k in self._from(s)]
             finally:
                 self._active.discard(mark)
@@ -600,6 +639,13 @@ class Evaluator(Generic[T]):
             if index or source.is_element:
                 known = self.element(known, op, index)
         return [k.after(source.step) for k in known] if source.step is not None else known
+
+    def _before(self, binding: Binding, op: Operand) -> list[Source]:
+        """What a value was that its own function only changes: ``self.items.append(x)`` in a later method."""
+        for node in ast.walk(binding.node):
+            if isinstance(node, (ast.Attribute, ast.Subscript)) and key_of(node) == binding.key:
+                return self.flow.from_outside(op.sub(node))
+        return []
 
     def _unpacked(self, op: Operand, index: tuple[int, ...]) -> list[Known[T]]:
         """``a, b = f()``: element by element where f returns a tuple."""
@@ -652,20 +698,39 @@ class _Instances(Evaluator[Symbol]):
                 return self.evaluate(op.sub(node.func.value))
             if isinstance(symbol, str) and node.args and symbol.rpartition(".")[2] in _WRAPPERS:
                 return self.evaluate(op.sub(node.args[0]))
+        if isinstance(node, ast.Attribute):
+            fields = [k for owner in self.evaluate(op.sub(node.value)) for k in self._of_field(owner.what, node.attr)]
+            return fields or None
         return None
+
+    def _of_field(self, owner: Symbol, name: str) -> list[Known[Symbol]]:
+        """The class that a class body declares an attribute to be: ``optim: OptimConfig``."""
+        for base in self.project.symbols.ancestry(owner):
+            module = self.project.try_module(base.path) if isinstance(base, Symbol) else None
+            scope = module.scope_named(base.qualname) if module is not None and isinstance(base, Symbol) else None
+            for statement in _body(scope) if scope is not None else ():
+                if module is None or not isinstance(statement, ast.AnnAssign) or key_of(statement.target) != name:
+                    continue
+                symbol = self._named_by(module, statement.annotation)
+                return [Known(symbol, (module.evidence(statement, f"`{name}` is declared here"),))] if symbol else []
+        return []
 
     def _annotated(self, op: Operand, scope: Scope | None) -> Symbol | None:
         for binding in scope.bindings[op.node.id] if scope is not None and isinstance(op.node, ast.Name) else ():
             annotation = getattr(binding.node, "annotation", None)
-            if isinstance(annotation, ast.Constant) and isinstance(annotation.value, str):
-                symbol = self.project.symbols.local(op.module.path, annotation.value)
-            elif isinstance(annotation, (ast.Name, ast.Attribute)):
-                symbol = self.project.resolve(op.module, annotation)
-            else:
-                continue
-            if isinstance(symbol, Symbol) and self.project.symbols.klass(symbol) is not None:
+            symbol = self._named_by(op.module, annotation) if isinstance(annotation, ast.expr) else None
+            if symbol is not None:
                 return symbol
         return None
+
+    def _named_by(self, module: Module, annotation: ast.expr) -> Symbol | None:
+        """The project's class that an annotation names."""
+        symbol: Symbol | str | None = None
+        if isinstance(annotation, ast.Constant) and isinstance(annotation.value, str):
+            symbol = self.project.symbols.local(module.path, annotation.value)
+        elif isinstance(annotation, (ast.Name, ast.Attribute)):
+            symbol = self.project.resolve(module, annotation)
+        return symbol if isinstance(symbol, Symbol) and self.project.symbols.klass(symbol) is not None else None
 
 
 _WRAPPERS = {"DataParallel", "DistributedDataParallel", "compile", "FullyShardedDataParallel", "script", "deepcopy"}

@@ -53,6 +53,18 @@ def values(files: dict[str, str] | str, code: str = "target", path: str = "a.py"
             "class A:\n    def __init__(self, x):\n        self.x = x\n    def g(self):\n        target = self.x\n        use(target)\nA(5)",
             ["5"],
         ),
+        (
+            "class A:\n    def __init__(self, **kw):\n        self.x = kw['k']\n    def g(self):\n        target = self.x\n        use(target)\nA(k=5)",
+            ["5"],
+        ),
+        (
+            "class A:\n    def __init__(self):\n        self.x = 4\n    def g(self):\n        self.x.clip_(1)\n        target = self.x\n        use(target)",
+            ["4"],
+        ),
+        (
+            "class A:\n    n: int = 6\nclass B:\n    a: A = field(default_factory=A)\ndef f(c):\n    target = c.n\n    use(target)\nf(B().a)",
+            ["6"],
+        ),
         ("class A:\n    y = 3\nclass B(A):\n    def g(self):\n        target = self.y\n        use(target)", ["3"]),
         ("class A:\n    def get(self):\n        return 9\na = A()\ntarget = a.get()\nuse(target)", ["9"]),
         (
