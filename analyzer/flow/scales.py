@@ -117,8 +117,11 @@ def _named(flow: Flow, op: Operand, depth: int) -> Scale | None:
     name = flow.project.external(op.module, op.node)
     if name is not None and name.rpartition(".")[2] == "pi" and name.partition(".")[0] in _PI_HOMES:
         return Scale(1.0, 1)
-    sources = flow.sources(op)
+    bindings = flow.reaching(op.frame.scope).at(op.node)
     # A parameter is whatever its callers give: a default or a single caller does not make it a constant.
+    if bindings and (len(bindings) > 1 or next(iter(bindings)).kind is not Kind.ASSIGN):
+        return None
+    sources = flow.sources(op)
     if len(sources) != 1 or sources[0].operand is None or sources[0].index or sources[0].is_element:
         return None
     if sources[0].binding is not None and sources[0].binding.kind is not Kind.ASSIGN:

@@ -24,6 +24,8 @@ if TYPE_CHECKING:
 T = TypeVar("T")
 DEEPEST_CALL = 6
 MOST_CALLERS = 12
+MOST_POSSIBLE_CALLERS = 30
+"""Calls of a method's name on unknown receivers; a more common name is not followed to its callers."""
 MOST_STEPS = 1500
 LONGEST_TRAIL = 6
 _CHANGES = (Kind.UPDATE, Kind.AUGMENT)
@@ -248,7 +250,9 @@ class Flow:
             targets = [Symbol(symbol.path, owner.qualname)]
         sites = [s for t in targets for s in self.project.call_sites(t)]
         if owner is not None and not sites and name not in ("__init__", "forward", "__call__"):
-            sites = [s for s in self.project.possible_call_sites(name) if self._may_enter(s.path, s.line, name, symbol)]
+            possible = self.project.possible_call_sites(name)
+            if len(possible) <= MOST_POSSIBLE_CALLERS:
+                sites = [s for s in possible if self._may_enter(s.path, s.line, name, symbol)]
         if owner is not None and name in ("forward", "__call__"):
             for module, call in self._instance_calls(Symbol(symbol.path, owner.qualname)):
                 outer = Frame(module, self.frame(module, call).scope, None, frame.depth + 1)
