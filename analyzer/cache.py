@@ -55,7 +55,7 @@ class Cache:
     """
 
     def __init__(self, folder: Path | None, key: Iterable[str]) -> None:
-        digest = hashlib.sha256("\0".join([str(FORMAT), *key]).encode()).hexdigest()[:16]
+        digest = hashlib.sha256("\0".join([str(FORMAT), *key]).encode(errors="surrogatepass")).hexdigest()[:16]
         self.folder = folder / digest if folder is not None else None
 
     def results(self) -> Memory:
@@ -132,7 +132,7 @@ def shape_of(files: Mapping[str, FileFacts], *others: str) -> str:
 
     ``others`` are digests of further inputs: dependency files, settings.
     """
-    digest = hashlib.sha256("\0".join(others).encode())
+    digest = hashlib.sha256("\0".join(others).encode(errors="surrogatepass"))
     for path, f in files.items():
         shown = (
             path,
@@ -148,7 +148,7 @@ def shape_of(files: Mapping[str, FileFacts], *others: str) -> str:
             f.exports,
             (f.has_main_guard, f.runs_at_import, f.is_dynamic),
         )
-        digest.update(repr(shown).encode())
+        digest.update(repr(shown).encode(errors="surrogatepass"))
     return digest.hexdigest()
 
 

@@ -131,7 +131,7 @@ class Finding:
         ``occurrence`` tells equal findings of one scope apart, in source order; the engine sets it.
         """
         parts = (self.rule, self.location.path, self.scope, self.subject, str(self.occurrence))
-        return hashlib.sha256("\0".join(parts).encode()).hexdigest()[:16]
+        return hashlib.sha256("\0".join(parts).encode(errors="surrogatepass")).hexdigest()[:16]
 
     @property
     def sort_key(self) -> tuple[str, int, int, str, str]:

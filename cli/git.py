@@ -13,7 +13,7 @@ def is_repository(root: Path) -> bool:
     """Whether a folder lies in a git work tree; without git there is none."""
     try:
         return _git(root, _INERT, "rev-parse", "--is-inside-work-tree").stdout.strip() == "true"
-    except FileNotFoundError:
+    except OSError:
         return False
 
 

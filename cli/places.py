@@ -72,4 +72,4 @@ def _base(variable: str, kind: str) -> Path:
 
 
 def _name(root: Path) -> str:
-    return f"{root.name}-{hashlib.sha256(str(root).encode()).hexdigest()[:12]}"
+    return f"{root.name}-{hashlib.sha256(os.fsencode(root)).hexdigest()[:12]}"

@@ -126,9 +126,32 @@ class _Session:
         worse = _new_findings(self.report.findings, report.findings, chosen.taken)
         if worse is not None:
             return worse
+        self._follow(_moved(self.report.findings, chosen.taken, report.findings))
         self.overlay, self.report = overlay, report
         self.applied += chosen.taken
         return None
+
+    def _follow(self, moved: Mapping[str, str]) -> None:
+        """Keep answers and refusals with their findings; what cannot be followed is asked about and tried again."""
+        self.answers = {moved[f]: answer for f, answer in self.answers.items() if f in moved}
+        self.refused = {moved[f]: row for f, row in self.refused.items() if f in moved}
+
+
+def _moved(before: Iterable[Finding], taken: Iterable[Finding], after: Iterable[Finding]) -> dict[str, str]:
+    """Fingerprints before and after some fixes: twins are told apart by order, which a fix among them shifts."""
+    done = {f.fingerprint for f in taken}
+    left = _twins(f for f in before if f.fingerprint not in done)
+    now = _twins(after)
+    pairs = (zip(left[k], now[k], strict=True) for k in left if len(left[k]) == len(now.get(k, ())))
+    return {old.fingerprint: new.fingerprint for pair in pairs for old, new in pair}
+
+
+def _twins(findings: Iterable[Finding]) -> dict[tuple[str, str, str, str], list[Finding]]:
+    groups: dict[tuple[str, str, str, str], list[Finding]] = {}
+    for finding in sorted(findings, key=lambda f: f.occurrence):
+        key = (finding.rule, finding.location.path, finding.scope, finding.subject)
+        groups.setdefault(key, []).append(finding)
+    return groups
 
 
 def _broken(path: str, text: str) -> str | None:
