@@ -116,6 +116,8 @@ class Flow:
         self._reaching: dict[int, tuple[Scope, Reaching]] = {}
         self._returned: dict[int, tuple[Scope, list[ast.expr]]] = {}
         self._asked: set[tuple[int, int]] = set()
+        self._classes: dict[tuple[int, int], tuple[ast.expr, list[Symbol]]] = {}
+        self._cut = 0
         self._called_instances: dict[Symbol, list[tuple[Module, ast.Call]]] = {}
         self._iterated: set[tuple[int, int]] = set()
 
@@ -124,6 +126,7 @@ class Flow:
         self._reaching.clear()
         self._returned.clear()
         self._called_instances.clear()
+        self._classes.clear()
 
     def reaching(self, scope: Scope) -> Reaching:
         """The reaching definitions of a scope, computed once."""
@@ -464,13 +467,20 @@ class Flow:
     def classes_of(self, op: Operand) -> list[Symbol]:
         """The project's classes of which a value may be an instance."""
         mark = (id(op.node), op.frame.mark)
+        if mark in self._classes:
+            return self._classes[mark][1]
         if mark in self._asked:  # an attribute that is set from itself, through another instance
+            self._cut += 1
             return []
         self._asked.add(mark)
+        cut = self._cut
         try:
-            return _unique(k.what for k in _Instances(self).evaluate(op))
+            found = _unique(k.what for k in _Instances(self).evaluate(op))
         finally:
             self._asked.discard(mark)
+        if cut == self._cut:  # what was found with a circle cut short holds inside that circle only
+            self._classes[mark] = (op.node, found)
+        return found
 
     # Calls.
 

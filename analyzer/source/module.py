@@ -10,6 +10,7 @@ from functools import cached_property
 from ..findings import Evidence, Location
 from .collect import dotted
 from .facts import FileFacts
+from .nodes import children
 from .reader import LINE_END, Text
 from .scopes import Scope, build_scopes
 
@@ -103,11 +104,11 @@ class Module:
             homes[id(node)] = home
             inner = scopes.get(id(node), home)
             around = {id(n) for n in _evaluated_outside(node)} if inner is not home else ()
-            for child in ast.iter_child_nodes(node):
+            for child in children(node):
                 parents[id(child)] = node
                 if isinstance(child, ast.arguments):
                     stack.append((child, inner))
-                    for below in ast.iter_child_nodes(child):
+                    for below in children(child):
                         parents[id(below)] = child
                 else:
                     stack.append((child, home if id(child) in around else inner))

@@ -8,11 +8,17 @@ from dataclasses import dataclass, field
 from enum import Enum
 
 from .collect import dotted
+from .nodes import children
 
 FunctionNode = ast.FunctionDef | ast.AsyncFunctionDef | ast.Lambda
 ScopeNode = ast.Module | ast.ClassDef | FunctionNode
 _SCOPES = (ast.FunctionDef, ast.AsyncFunctionDef, ast.Lambda, ast.ClassDef)
 _ALIAS_STEPS = 5
+BINDERS = (
+    ast.Assign, ast.AnnAssign, ast.AugAssign, ast.NamedExpr, ast.For, ast.AsyncFor, ast.comprehension, ast.With,
+    ast.AsyncWith, ast.ExceptHandler, ast.Import, ast.ImportFrom, ast.Expr, ast.MatchAs, ast.MatchStar,
+)  # fmt: skip
+"""The nodes for which :func:`bindings_of` can give anything."""
 _VIEWS = {"diagonal", "view", "t", "transpose", "permute", "squeeze", "unsqueeze", "flatten", "narrow", "select"}
 _UPDATING = {"append", "extend", "insert", "add", "update", "appendleft", "setdefault"}
 
@@ -160,9 +166,9 @@ def _fill(scope: Scope, body: list[ast.stmt] | list[ast.expr]) -> None:
             continue
         if isinstance(node, (ast.Global, ast.Nonlocal)):
             scope.foreign.update(node.names)
-        for binding in bindings_of(node, scope):
+        for binding in bindings_of(node, scope) if isinstance(node, BINDERS) else ():
             scope.bindings.setdefault(binding.key, []).append(binding)
-        stack.extend(reversed(list(ast.iter_child_nodes(node))))
+        stack.extend(reversed(children(node)))
 
 
 def _open(outer: Scope, node: ast.FunctionDef | ast.AsyncFunctionDef | ast.Lambda | ast.ClassDef) -> None:
