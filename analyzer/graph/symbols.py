@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import posixpath
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from functools import cached_property
 
@@ -25,6 +25,8 @@ class SymbolTable:
 
     def __init__(self, files: Mapping[str, FileFacts]) -> None:
         self.files = files
+        self._located: dict[tuple[str, str], tuple[str, ...]] = {}
+        self._search_paths: dict[str, list[str]] = {}
 
     @cached_property
     def _folders(self) -> frozenset[str]:
@@ -78,14 +80,21 @@ class SymbolTable:
         """The project's file for ``import dotted`` written in the file ``path``; relative names keep their dots."""
         if not dotted.startswith(".") and dotted.partition(".")[0] not in self._tops:
             return None
-        for base, name in self._bases(path, dotted):
+        folder = posixpath.dirname(path)
+        key = (folder, dotted)
+        found = self._located.get(key)
+        if found is None:
+            found = self._located[key] = tuple(self._candidates(folder, dotted))
+        for file in found:
+            if file != path:
+                return file
+        return path if path in found and not dotted.strip(".") else None
+
+    def _candidates(self, folder: str, dotted: str) -> Iterator[str]:
+        """The project's files that a module's name may mean in one folder's files, as Python would find them."""
+        for base, name in self._bases(folder, dotted):
             stem = posixpath.join(base, name.replace(".", "/")) if name else base
-            for candidate in (f"{stem}.py", f"{stem}/__init__.py"):
-                if candidate in self.files and candidate != path:
-                    return candidate
-            if not name and f"{stem}/__init__.py" == path:
-                return path
-        return None
+            yield from (c for c in (f"{stem}.py", f"{stem}/__init__.py") if c in self.files)
 
     def resolve(self, path: str, dotted: str) -> Symbol | str:
         """What a dotted name, as resolved inside one file, stands for.
@@ -181,15 +190,21 @@ class SymbolTable:
                     return Symbol(base.path, f"{base.qualname}.{name}")
         return None
 
-    def _bases(self, path: str, dotted: str) -> list[tuple[str, str]]:
-        """Folders in which Python may look for a module, each with the name to look for there."""
-        folder = posixpath.dirname(path)
+    def _bases(self, folder: str, dotted: str) -> list[tuple[str, str]]:
+        """Where Python may look for a module that a folder's file names, each with the name to look for there."""
         name = dotted.lstrip(".")
         level = len(dotted) - len(name)
         if level:
             for _ in range(level - 1):
                 folder = posixpath.dirname(folder)
             return [(folder, name)]
+        return [(base, name) for base in self._search_path(folder)]
+
+    def _search_path(self, folder: str) -> list[str]:
+        """Folders from which a folder's files may import absolutely."""
+        known = self._search_paths.get(folder)
+        if known is not None:
+            return known
         root = folder
         while root and f"{root}/__init__.py" in self.files:
             root = posixpath.dirname(root)
@@ -205,4 +220,5 @@ class SymbolTable:
         # A file inside a package sees its own folder only when run as a script.
         if folder not in order:
             order.append(folder)
-        return [(base, name) for base in order]
+        self._search_paths[folder] = order
+        return order
