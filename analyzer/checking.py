@@ -57,8 +57,8 @@ def check_file(project: Project, path: str, rules: Sequence[Rule], codemods: Map
         except RecursionError:
             problems.append(Problem(path, f"nests too deeply for {rule.name}: its findings here are not known"))
         except Exception as error:  # one rule's fault must not cost the user the other findings
-            problems.append(_internal(path, rule, error))
-    fixed = tuple(with_fix(finding, project, codemods) for finding in findings)
+            problems.append(_internal(path, f"rule {rule.name}", error))
+    fixed = _with_fixes(findings, project, codemods, problems)
     return Checked(path, fixed, tuple(problems), frozenset(project.consulted))
 
 
@@ -71,8 +71,8 @@ def check_project(project: Project, rules: Iterable[Rule], codemods: Mapping[str
         try:
             findings += rule.check_project(project)
         except Exception as error:  # as above
-            problems.append(_internal(".", rule, error))
-    fixed = tuple(with_fix(f, project, codemods) for f in findings)
+            problems.append(_internal(".", f"rule {rule.name}", error))
+    fixed = _with_fixes(findings, project, codemods, problems)
     return Checked("", fixed, tuple(problems), frozenset(project.consulted))
 
 
@@ -89,6 +89,20 @@ def with_fix(finding: Finding, project: Project, codemods: Mapping[str, Codemod]
         return finding.with_fix(None, str(reason))
 
 
+def _with_fixes(
+    findings: Iterable[Finding], project: Project, codemods: Mapping[str, Codemod], problems: list[Problem]
+) -> tuple[Finding, ...]:
+    """The findings with their fixes; a codemod that fails costs its finding the fix, and is a problem."""
+    fixed: list[Finding] = []
+    for finding in findings:
+        try:
+            fixed.append(with_fix(finding, project, codemods))
+        except Exception as error:  # as for rules
+            problems.append(_internal(finding.location.path, f"the fix of {finding.rule}", error))
+            fixed.append(finding.with_fix(None, "its codemod failed: please report it"))
+    return tuple(fixed)
+
+
 def number_occurrences(findings: Iterable[Finding]) -> list[Finding]:
     """Findings in output order; equal ones of one scope are told apart by their order."""
     seen: Counter[tuple[str, str, str, str]] = Counter()
@@ -100,10 +114,10 @@ def number_occurrences(findings: Iterable[Finding]) -> list[Finding]:
     return numbered
 
 
-def _internal(path: str, rule: Rule, error: Exception) -> Problem:
+def _internal(path: str, where: str, error: Exception) -> Problem:
     frame = error.__traceback__
     while frame is not None and frame.tb_next is not None:
         frame = frame.tb_next
     place = f"{frame.tb_frame.f_code.co_name}:{frame.tb_lineno}" if frame is not None else "unknown"
     detail = f"{type(error).__name__}: {error} (in {place})"
-    return Problem(path, f"internal error in rule {rule.name}: {detail}: please report it; other rules went on")
+    return Problem(path, f"internal error in {where}: {detail}: please report it; everything else went on")

@@ -43,7 +43,7 @@ def summary(rule: Rule) -> str:
 
 def as_markdown(rule: Rule) -> str:
     """A rule's page; the documentation site is made from the same text."""
-    body = re.sub(r"^(.+)\n-{3,}$", r"## \1", documentation(rule), flags=re.MULTILINE)
+    body = re.sub(r"^(.+)\n-{3,}\n+", r"## \1\n\n", documentation(rule), flags=re.MULTILINE)
     head = (
         f"# {rule.name} ({rule.code})\n\nLevel: **{rule.level}**. Proof: `{rule.proof.probe}`, {rule.proof.quantity}.\n"
     )

@@ -175,3 +175,15 @@ def test_encodings_and_line_ends_survive_a_round_trip() -> None:
     for data in (b"\xef\xbb\xbfx = 1\r\n\x0cy = 2", b"# coding: latin-1\ns = '\xe9'\n"):
         text = reader.decode("a.py", data)
         assert text.encode(text.text) == data
+
+
+def test_a_codemod_that_fails_is_told_and_costs_only_its_fix(tmp_path: Path) -> None:
+    def broken(finding, project):
+        raise KeyError("oops")
+
+    report = scan(request(write(tmp_path, {"good.py": GOOD}), codemods={"old-call": broken}))
+    [finding] = report.findings
+    assert finding.fix is None
+    assert "codemod failed" in finding.no_fix
+    [problem] = report.problems
+    assert "internal error in the fix of old-call: KeyError: 'oops'" in problem.message
