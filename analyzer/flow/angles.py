@@ -8,7 +8,8 @@ from dataclasses import dataclass
 from enum import Enum
 from typing import TYPE_CHECKING
 
-from ..source.scopes import Binding, Kind
+from ..graph.symbols import Symbol
+from ..source.scopes import Binding, Kind, Scope
 from .documented import documented_unit
 from .scales import Product, number, product
 from .values import Evaluator, Flow, Known, Operand, Source, returned
@@ -25,7 +26,7 @@ INVERSE_TRIGONOMETRY = {
     *("asin_", "acos_", "atan_", "atan2_", "arcsin_", "arccos_", "arctan_", "arctan2_"),
 }
 TRIGONOMETRY = {"sin", "cos", "tan", "sin_", "cos_", "tan_"}
-_MATHS = {"math", "numpy", "torch", "jax", "cupy", "cmath", "tensorflow", "np"}
+_MATHS = {"math", "numpy", "torch", "jax", "cupy", "cmath", "tensorflow", "random"}
 _RANGES = {"uniform", "linspace", "arange", "Uniform"}
 _KEEPING = {
     *("stack", "cat", "concat", "concatenate", "hstack", "vstack", "array", "asarray", "tensor", "as_tensor"),
@@ -187,35 +188,32 @@ def _arithmetic(node: ast.expr, chain: Product) -> Conversion | None:
 
 
 def _helper(flow: Flow, op: Operand) -> Conversion | None:
-    """A call of a project function that does nothing but convert one of its parameters."""
+    """A call, by its name, of a project function that does nothing but convert one of its parameters."""
     call = op.node
     assert isinstance(call, ast.Call)
-    for _, scope in flow.callees(op):
-        converted = converter(flow, op, scope)
-        given = flow.bind(call, op.frame, scope).get(converted[0]) if converted is not None else None
-        if converted is not None and given is not None:
-            return Conversion(call, converted[1], given)
-    return None
+    symbol = flow.project.resolve(op.module, call.func)
+    opened = flow.function(symbol) if isinstance(symbol, Symbol) else None
+    if opened is None:
+        return None
+    converted = converted_parameter(flow, *opened)
+    given = flow.bind(call, op.frame, opened[1]).get(converted[0]) if converted is not None else None
+    return None if converted is None or given is None else Conversion(call, converted[1], given)
 
 
-def converter(flow: Flow, op: Operand, scope: object) -> tuple[str, Unit] | None:
+def converted_parameter(flow: Flow, module: Module, scope: Scope) -> tuple[str, Unit] | None:
     """The parameter that a function converts and the unit that it gives, None where it does more than that."""
-    from ..source.scopes import Scope
-
-    assert isinstance(scope, Scope)
     values = returned(scope)
     if len(values) != 1 or not isinstance(scope.node, (ast.FunctionDef, ast.Lambda)):
         return None
     body = [] if isinstance(scope.node, ast.Lambda) else scope.node.body
     if any(not isinstance(s, (ast.Return, ast.Expr)) for s in body):
         return None
-    for module, found in flow.callees(op):
-        if found is scope:
-            inner = conversion(flow, flow.operand(module, values[0]))
-            name = inner.operand.node if inner is not None and inner.scale == 1.0 and not inner.others else None
-            if inner is not None and isinstance(name, ast.Name) and name.id in scope.bindings:
-                return name.id, inner.to
-    return None
+    inner = conversion(flow, flow.operand(module, values[0]))
+    name = inner.operand.node if inner is not None and inner.scale == 1.0 and not inner.others else None
+    if inner is None or not isinstance(name, ast.Name):
+        return None
+    is_parameter = any(b.kind is Kind.PARAMETER for b in scope.bindings.get(name.id, ()))
+    return (name.id, inner.to) if is_parameter else None
 
 
 class Angles(Evaluator[Angle]):
@@ -307,10 +305,8 @@ class Angles(Evaluator[Angle]):
             # A share of the circle: only where no factor is in degrees already.
             known = any(k.what.unit is Unit.DEGREES for k in factors)
             return [UNKNOWN] if known else [self._computed(op)]
-        if chain.scale.power == 0 and len(chain.above) == 1 and not chain.below:
-            if _SMALLEST <= abs(chain.scale.value) <= _LARGEST:
-                return factors
-        return [UNKNOWN]
+        is_plain = chain.scale.power == 0 and len(chain.above) == 1 and not chain.below
+        return factors if is_plain and _SMALLEST <= abs(chain.scale.value) <= _LARGEST else [UNKNOWN]
 
     def _call(self, op: Operand, node: ast.Call) -> list[Known[Angle]] | None:
         name = function_name(self.flow, op)
@@ -338,9 +334,7 @@ class Angles(Evaluator[Angle]):
 
     def _range(self, op: Operand, node: ast.Call) -> list[Known[Angle]]:
         """``uniform(-pi, pi)``, ``linspace(0, 2 * pi, n)``: in the unit of the bounds, where one is named."""
-        bounds = [
-            a for a in (*node.args, *(k.value for k in node.keywords if k.arg in ("low", "high", "start", "end")))
-        ]
+        bounds = [*node.args, *(k.value for k in node.keywords if k.arg in ("low", "high", "start", "end"))]
         scales = [number(self.flow, op.sub(b)) for b in bounds[:2] if not isinstance(b, ast.Starred)]
         if any(s is not None and s.power == 1 for s in scales):
             return [self._computed(op)]
@@ -349,7 +343,7 @@ class Angles(Evaluator[Angle]):
 
 
 def _merged(parts: Sequence[list[Known[Angle]]], *, optional: bool = False) -> list[Known[Angle]]:
-    """What several parts of one value are together. ``optional``: parts of unknown unit say nothing against the rest."""
+    """What several parts of one value are together; ``optional``: unknown parts say nothing against the rest."""
     telling = [part for part in parts if any(k.what.unit is not Unit.UNKNOWN for k in part)]
     return list(dict.fromkeys(k for part in (telling if optional else parts) for k in part)) or [UNKNOWN]
 

@@ -1,7 +1,7 @@
 """What a loop over a value runs over: literals, ``enumerate`` and ``zip``, and a DataLoader's batches.
 
 A batch is described by what the dataset's ``__getitem__`` returns: the default collate function keeps the structure
-(dict keys, tuple positions) and stacks the leaves, so whatever holds for the kind of an item's leaf holds for a batch's.
+(dict keys, tuple positions) and stacks the leaves, so whatever kind of value an item's leaf is, a batch's is too.
 """
 
 from __future__ import annotations
