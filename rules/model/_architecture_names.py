@@ -4,12 +4,13 @@ from __future__ import annotations
 
 import re
 from dataclasses import dataclass
+from functools import lru_cache
 
 _TOKEN = re.compile(r"\d+[dD](?![a-z])|[A-Z]+(?![a-z])|[A-Z][a-z]+|[a-z]+|\d+")
 _VERBS = frozenset(
     {"get", "build", "make", "create", "load", "init", "new", "my", "the", "a", "model", "from", "custom"}
 )
-_GENERIC = frozenset({"model", "network", "backbone", "encoder", "transformer", "wrapper", "module", "arch"})
+_GENERIC = frozenset({"model", "network", "backbone", "transformer", "module", "arch"})
 TRUTH = frozenset({"true", "real", "actual", "proper", "genuine", "correct", "fixed", "full", "native"})
 FAKE = frozenset(
     {"pseudo", "fake", "dummy", "mock", "stub", "placeholder", "naive", "toy", "slice", "slicewise", "sliced"}
@@ -65,6 +66,7 @@ class ArchitectureName:
         return self.is_family and same == (other.family, other.numbers, other.sizes, other.dimensions)
 
 
+@lru_cache(maxsize=20_000)
 def read_name(text: str) -> ArchitectureName:
     """Take the name of a class, function or command-line choice apart."""
     tokens = _tokens(text)

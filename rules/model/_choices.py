@@ -9,7 +9,7 @@ from dataclasses import dataclass
 from ...analyzer.source.module import Module
 
 _PARTIAL = frozenset({"partial"})
-_LOADERS = frozenset({"create_model", "from_pretrained", "from_name", "load", "get_model", "get_encoder"})
+LOADERS = frozenset({"create_model", "from_pretrained", "from_name", "load", "get_model", "get_encoder"})
 
 
 @dataclass(frozen=True, eq=False)
@@ -88,7 +88,7 @@ def _of_call(call: ast.Call) -> Iterator[ast.expr]:
     name = name_of(call.func)
     if name in _PARTIAL and call.args:
         yield call.args[0]
-    elif name in _LOADERS:
+    elif name in LOADERS:
         first = call.args[0] if call.args else next((k.value for k in call.keywords if k.arg == "model_name"), None)
         if isinstance(first, ast.Constant) and isinstance(first.value, str):
             yield first
