@@ -9,7 +9,7 @@ from enum import Enum
 from ..findings import Evidence
 from .pace import Divided, Pace, Per
 from .schedulers import Plan
-from .steps import BATCHES, Atom, Count, Unit
+from .steps import BATCHES, Count, Unit
 from .values import Known
 
 _NEARLY = 0.02
@@ -35,6 +35,12 @@ class Mismatch:
     divided: Divided | None
     exact: bool
     trail: tuple[Evidence, ...]
+
+    @property
+    def counts_batches(self) -> bool:
+        """Whether the plan speaks of batches or of the accumulation itself, rather than of turns of some loop."""
+        factors = {a for a, _ in self.divided.count.powers} if self.divided is not None else set()
+        return bool(self.planned.power(BATCHES)) or any(a in factors for a, _ in self.planned.powers)
 
 
 def compare(plan: Plan, readings: Iterable[Known[Count]], pace: Pace) -> Mismatch | None:
@@ -153,8 +159,3 @@ def _is_epochs(planned: Count, pace: Pace) -> bool:
         if _settles(planned.over(epochs)):
             return True
     return False
-
-
-def names(count: Count) -> list[Atom]:
-    """The atoms of a count, in the order of their labels."""
-    return sorted((a for a, _ in count.powers), key=lambda a: a.label)

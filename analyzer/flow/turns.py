@@ -176,7 +176,9 @@ def _every(flow: Flow, op: Operand, holds: bool, depth: int) -> Operand | None:
     if isinstance(node, ast.UnaryOp) and isinstance(node.op, ast.Not):
         return _every(flow, op.sub(node.operand), not holds, depth)
     if isinstance(node, ast.BoolOp):
-        # Which of them must hold does not matter: "every K, or at the loop's end" still is every K.
+        # "Every K, or at the loop's end" still is every K; "every K, or before step N" is not.
+        if isinstance(node.op, ast.Or) is holds and any(_is_early(value, holds) for value in node.values):
+            return None
         parts = [_every(flow, op.sub(value), holds, depth) for value in node.values]
         return next((p for p in parts if p is not None), None)
     if isinstance(node, ast.BinOp) and isinstance(node.op, ast.Mod) and not holds:
@@ -193,6 +195,13 @@ def _every(flow: Flow, op: Operand, holds: bool, depth: int) -> Operand | None:
         found = [_every(flow, r, holds, depth + 1) for r in flow.returns(op)]
         return next((f for f in found if f is not None), None)
     return None
+
+
+def _is_early(test: ast.expr, holds: bool) -> bool:
+    """``step < warmup``: lets control pass on many turns."""
+    many = (ast.Lt, ast.LtE, ast.NotEq) if holds else (ast.GtE, ast.Gt, ast.Eq)
+    is_guard = isinstance(test, ast.Compare) and isinstance(test.left, ast.BinOp) and isinstance(test.left.op, ast.Mod)
+    return isinstance(test, ast.Compare) and isinstance(test.ops[0], many) and not is_guard
 
 
 def _compared(op: Operand, node: ast.Compare, holds: bool) -> Operand | None:

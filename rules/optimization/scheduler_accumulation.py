@@ -204,6 +204,11 @@ def _message(mismatch: Mismatch, place: Operand, values: set[float]) -> str:
         )
     if mismatch.fault is Fault.EPOCHS_PER_BATCH:
         return f"{given} counts epochs, but {moved} runs on every batch: the plan is over within that many batches"
+    if len(mismatch.planned.powers) == 1:
+        return (
+            f"{given} is the number of batches in an epoch, but {moved} runs once an epoch: "
+            "the plan has nothing to do with the number of epochs"
+        )
     return f"{given} counts batches, but {moved} runs once an epoch: the learning rate hardly gets into its plan"
 
 
@@ -216,12 +221,14 @@ def _too_long(mismatch: Mismatch, given: str, moved: str, size: str, share: str)
         )
         return f"{given} is multiplied by {size}, but {moved} runs {each}: the LR gets {share} of its plan"
     how = "on synchronised steps only, once per" if pace.step.made.prepared else "once per"
-    return f"{given} counts micro-batches, but {moved} advances {how} {size} batches: the LR gets {share} of its plan"
+    unit = "micro-batches" if mismatch.counts_batches else "turns of the loop"
+    return f"{given} counts {unit}, but {moved} advances {how} {size} batches: the LR gets {share} of its plan"
 
 
 def _confidence(mismatch: Mismatch, values: set[float]) -> Confidence:
     sure = mismatch.exact and not mismatch.pace.has_flag
     if mismatch.divided is not None:
+        sure = sure and mismatch.counts_batches
         return Confidence.HIGH if sure and any(v > 1 for v in values) else Confidence.MEDIUM
     return Confidence.HIGH if sure and mismatch.planned.powers else Confidence.MEDIUM
 
@@ -229,7 +236,7 @@ def _confidence(mismatch: Mismatch, values: set[float]) -> Confidence:
 def _evidence(mismatch: Mismatch, place: Operand) -> list[Evidence]:
     pace, plan = mismatch.pace, mismatch.plan
     counted = {
-        Fault.TOO_LONG: "counts micro-batches",
+        Fault.TOO_LONG: "counts micro-batches" if mismatch.counts_batches else "counts turns of the loop",
         Fault.TOO_SHORT: "counts optimizer steps",
         Fault.EPOCHS_PER_BATCH: "counts epochs",
         Fault.BATCHES_PER_EPOCH: "counts batches",
