@@ -195,7 +195,10 @@ class Schedules:
         place = (module.path, call.lineno, call.col_offset)
         if place not in self._makers:
             receiver = self._flow.operand(module, call.func.value)
-            self._makers[place] = Makers(self._flow).evaluate(receiver)
+            known = Makers(self._flow).evaluate(receiver)
+            # An attribute that is made in one method and prepared in another is prepared when it is moved.
+            prepared = {k.what.place for k in known if k.what.prepared}
+            self._makers[place] = [k for k in known if k.what.prepared or k.what.place not in prepared]
         return self._makers[place]
 
     def moves(self, module: Module, call: ast.Call) -> bool:
