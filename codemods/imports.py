@@ -1,0 +1,198 @@
+"""Surgery on imports: move, split and add them; remove one only when nothing else uses it."""
+
+from __future__ import annotations
+
+import ast
+from collections.abc import Collection, Mapping, Sequence
+
+from ..analyzer.findings import Edit
+from ..analyzer.graph.project import Project
+from ..analyzer.source.module import Module
+from ..analyzer.source.scopes import Kind
+from .surgery import indent_of, line_span, newline_of, remove_statement, replace_span
+
+ImportStatement = ast.Import | ast.ImportFrom
+
+
+def stands_alone(module: Module, statement: ast.stmt) -> bool:
+    """Whether a statement shares its lines with no other, so that lines can be put around it."""
+    start, end = line_span(module, statement)
+    first, last = module.span(statement)
+    after = module.text[last:end].strip()
+    return not module.text[start:first].strip() and (not after or after.startswith("#"))
+
+
+def retarget(module: Module, statement: ast.ImportFrom, target: str) -> Edit:
+    """Take the same names from another module; everything after the module's name stays as it is."""
+    start, end = module.span(statement)
+    old = statement.module or ""
+    found = module.text.index(old, start + len("from"), end)
+    return replace_span(module, found, found + len(old), target)
+
+
+def without(module: Module, statement: ImportStatement, names: Collection[str]) -> str:
+    """The lines of an import statement that binds some names no longer, formatting of the others kept.
+
+    Args:
+        module: the file.
+        statement: an import that stands alone on its lines.
+        names: the local names to leave out.
+
+    Returns:
+        The new lines, without their indent; empty where no name is left.
+    """
+    import libcst as cst
+
+    start, end = line_span(module, statement)
+    lead = indent_of(module, statement)
+    lines = module.text[start:end].splitlines(keepends=True)
+    tree = cst.parse_module("".join(line.removeprefix(lead) for line in lines))
+    line = tree.body[0]
+    assert isinstance(line, cst.SimpleStatementLine)
+    node = line.body[0]
+    assert isinstance(node, (cst.Import, cst.ImportFrom)) and not isinstance(node.names, cst.ImportStar)
+    kept = [a for a, own in zip(node.names, statement.names, strict=True) if bound_name(own, statement) not in names]
+    if not kept:
+        return ""
+    if kept[-1] is not node.names[-1]:
+        kept[-1] = kept[-1].with_changes(comma=node.names[-1].comma)
+    return tree.with_changes(body=[line.with_changes(body=[node.with_changes(names=kept)])]).code
+
+
+def bound_name(alias: ast.alias, statement: ImportStatement) -> str:
+    """The name that one part of an import binds."""
+    return alias.asname or (alias.name.partition(".")[0] if isinstance(statement, ast.Import) else alias.name)
+
+
+def from_import(target: str, names: Sequence[tuple[str, str]]) -> str:
+    """The line that imports names, each with the local name to give it."""
+    parts = [name if name == local else f"{name} as {local}" for name, local in names]
+    return f"from {target} import {', '.join(parts)}"
+
+
+def guarded_import(first: Sequence[str], instead: str, reason: str, unit: str) -> list[str]:
+    """The lines of an import that falls back on another one."""
+    return ["try:", *(unit + line for line in first), f"except ImportError:  # {reason}", unit + instead]
+
+
+def indent_unit(module: Module) -> str:
+    """What one level of the file is indented by."""
+    for node in ast.walk(module.tree):
+        body = getattr(node, "body", None)
+        if isinstance(node, (ast.FunctionDef, ast.ClassDef, ast.If, ast.For)) and isinstance(body, list):
+            own, inner = indent_of(module, node), indent_of(module, body[0])
+            if inner.startswith(own) and len(inner) > len(own) and body[0].lineno > node.lineno:
+                return inner[len(own) :]
+    return "    "
+
+
+def replace_lines(module: Module, statement: ast.stmt, lines: Sequence[str]) -> Edit:
+    """Put other lines in a statement's place, with its indent and the file's line ending."""
+    start, end = line_span(module, statement)
+    lead, ending = indent_of(module, statement), newline_of(module)
+    text = "".join(f"{lead}{line}{ending}" for line in lines)
+    if end == len(module.text) and not module.text.endswith(("\n", "\r")):
+        text = text.removesuffix(ending)
+    return replace_span(module, start, end, text)
+
+
+def last_of_imports(module: Module, statement: ast.stmt) -> ast.stmt:
+    """The last import of the unbroken run of imports that a statement begins."""
+    blocks = (getattr(module.parent(statement), field, None) for field in ("body", "orelse", "finalbody"))
+    block = next((b for b in blocks if isinstance(b, list) and statement in b), [statement])
+    last = statement
+    for following in block[block.index(statement) + 1 :]:
+        if not isinstance(following, (ast.Import, ast.ImportFrom)):
+            break
+        last = following
+    return last
+
+
+def is_free(module: Module, name: str) -> bool:
+    """Whether no scope of a file binds a name, so that an import may."""
+    return not any(name in scope.bindings for scope in module.scopes())
+
+
+def name_of(module: Module, target: str, near: ast.AST) -> str | None:
+    """The name that an import gives a module where a node stands; None where none does."""
+    scope = module.scope_of(near)
+    while scope is not None:
+        for name, bindings in scope.bindings.items():
+            imported = all(b.kind is Kind.IMPORT and b.target == target for b in bindings)
+            if imported and module.scope_of(near).import_target(name) == target:
+                return name
+        scope = scope.parent
+    return None
+
+
+def ensure_import(module: Module, near: ast.AST, target: str) -> tuple[str, list[Edit]]:
+    """The name of a module at a node, reused where the file has one, else with the edit that imports it.
+
+    Args:
+        module: the file.
+        near: the node that needs it.
+        target: the module's dotted name (`torch`).
+    """
+    found = name_of(module, target, near)
+    if found is not None:
+        return found, []
+    first = next((s for s in module.tree.body if _may_precede(s)), None)
+    line = f"import {target}{newline_of(module)}"
+    start = module.line_starts[first.lineno - 1] if first is not None else len(module.text)
+    return target, [replace_span(module, start, start, line)]
+
+
+def _may_precede(statement: ast.stmt) -> bool:
+    """Whether an import may stand before a statement: not before the docstring or imports from the future."""
+    if isinstance(statement, ast.ImportFrom) and statement.module == "__future__":
+        return False
+    return not (isinstance(statement, ast.Expr) and isinstance(statement.value, ast.Constant))
+
+
+def other_loads(
+    module: Module, project: Project, statement: ImportStatement, name: str, known: Collection[int]
+) -> bool:
+    """Whether a name that an import binds is used beside some known nodes, exported, or taken by another file.
+
+    Args:
+        module: the file.
+        project: the repository.
+        statement: the import.
+        name: the name it binds.
+        known: identities of the `ast.Name` nodes that do not count.
+    """
+    home = module.scope_of(statement)
+    if name in module.facts.exports:
+        return True
+    for node in ast.walk(module.tree):
+        is_other = isinstance(node, ast.Name) and node.id == name and id(node) not in known
+        if is_other and module.scope_of(node).lookup(name) is home:
+            return True
+    if home.parent is not None:
+        return False
+    for other, facts in project.files.items():
+        for item in facts.imports if other != module.path else ():
+            base, _, last = item.target.rpartition(".")
+            if last in (name, "*") and project.symbols.module_file(other, base or ".") == module.path:
+                return True
+            if item.local == "*" and project.symbols.module_file(other, item.target) == module.path:
+                return True
+    return False
+
+
+def drop(module: Module, statement: ImportStatement, name: str) -> Edit:
+    """Bind a name no longer: leave it out of the statement, or remove the statement."""
+    rest = without(module, statement, {name})
+    if not rest:
+        return remove_statement(module, statement)
+    start, end = line_span(module, statement)
+    lead = indent_of(module, statement)
+    return replace_span(module, start, end, "".join(lead + line for line in rest.splitlines(keepends=True)))
+
+
+def grouped(names: Mapping[str, str]) -> dict[str, list[str]]:
+    """Local names by the module that they come from, in order."""
+    found: dict[str, list[str]] = {}
+    for local, target in names.items():
+        found.setdefault(target, []).append(local)
+    return found
