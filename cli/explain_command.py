@@ -42,9 +42,8 @@ def summary(rule: Rule) -> str:
 
 
 def as_markdown(rule: Rule) -> str:
-    """A rule's page; the documentation site is made from the same text."""
+    """A rule's page; the documentation is made of the same text."""
     body = re.sub(r"^(.+)\n-{3,}\n+", r"## \1\n\n", documentation(rule), flags=re.MULTILINE)
-    head = (
-        f"# {rule.name} ({rule.code})\n\nLevel: **{rule.level}**. Proof: `{rule.proof.probe}`, {rule.proof.quantity}.\n"
-    )
-    return f"{head}\n{body}\n"
+    body = re.sub(r"::$", ":", body, flags=re.MULTILINE)
+    proof = f"Proof: `{rule.proof.probe}`, {rule.proof.quantity}."
+    return f"# {rule.name} ({rule.code})\n\nLevel: **{rule.level}**. {proof}\n\n{body}\n"
