@@ -122,7 +122,7 @@ class Paces:
         if moves and all(not w.loops for w in moves) and len(nested) == 1:
             # The backward passes of one step are a loop of their own: a turn of the outer loop is a step.
             return self._per_batch(step, path, loops, moves, self._parts(Around(*nested[0])))
-        if not any(w.loops for w in moves):
+        if not any(w.loops for w in moves) or not self._turns(inner):
             return None
         turns = self._product(loops)
         return Pace(

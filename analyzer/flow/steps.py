@@ -9,6 +9,7 @@ from enum import Enum
 from typing import TYPE_CHECKING
 
 from ..source.scopes import Binding, key_of
+from .accelerate import Accelerators, accumulation_of
 from .origins import Origin, origin, own_sources
 from .values import Evaluator, Flow, Known, Operand
 
@@ -177,6 +178,9 @@ class Counts(Evaluator[Count]):
         """A variable: what its one value is made of; itself as an atom where it has several values or none known."""
         if isinstance(op.node, ast.Attribute) and op.node.attr == "num_processes":
             return [Known(Count())]
+        given = self._given_to_accelerator(op)
+        if given is not None:
+            return self._read(given)
         sources = own_sources(self.flow, op)
         known = _unique([k for s in sources for k in self._from(s)])
         made = [k for k in known if not k.what.is_number]
@@ -190,6 +194,13 @@ class Counts(Evaluator[Count]):
         atom = Atom(Unit.NUMBER, home, op.text(), value)
         trail = next((k.trail for k in known if k.what.is_number), ())
         return [Known(Count.of(atom), trail), *made][:MOST_READINGS]
+
+    def _given_to_accelerator(self, op: Operand) -> Operand | None:
+        """``accelerator.gradient_accumulation_steps`` is what the ``Accelerator`` was made with."""
+        if not isinstance(op.node, ast.Attribute) or op.node.attr != "gradient_accumulation_steps":
+            return None
+        made = [k.what.operand for k in Accelerators(self.flow).evaluate(op.sub(op.node.value))]
+        return accumulation_of(made[0]) if len(made) == 1 and made[0] is not None else None
 
     def _from(self, source: Source) -> list[Known[Count]]:
         return super()._from(source)[:MOST_READINGS]

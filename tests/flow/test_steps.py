@@ -57,6 +57,11 @@ LOADER = "import math\nfrom torch.utils.data import DataLoader\nloader = DataLoa
         ("target = len(loader) * args.epochs - args.warmup\nuse(target)", ["B args.epochs"]),
         ("target = args.warmup + args.epochs * len(loader)\nuse(target)", ["B args.epochs"]),
         ("target = args.steps * accelerator.num_processes\nuse(target)", ["args.steps"]),
+        (
+            "from accelerate import Accelerator\nacc = Accelerator(gradient_accumulation_steps=args.k)\n"
+            "target = len(loader) // acc.gradient_accumulation_steps\nuse(target)",
+            ["B args.k^-1"],
+        ),
         ("target = len(loader.dataset) // 4\nuse(target)", ["len(loader.dataset) 0.25"]),
         ("n = 5\ntarget = n\nuse(target)", ["n"]),
         ("target = 'five'\nuse(target)", ["target"]),
