@@ -40,7 +40,7 @@ def discover(root: Path, excludes: Iterable[str] = (), respect_gitignore: bool =
         respect_gitignore: whether the repository's ``.gitignore`` files count.
 
     Returns:
-        Python files, all other files, the number of notebooks, and folders that could not be read.
+        Python files, all other files (notebooks too), the number of notebooks, and folders that could not be read.
     """
     found = Discovery()
     own = GitIgnoreSpec.from_lines(excludes)
@@ -92,6 +92,7 @@ def _sort_in(path: str, found: Discovery) -> None:
         found.python.append(path)
     elif path.endswith(".ipynb"):
         found.notebooks += 1
+        found.others.append(path)  # not scanned, and yet part of what uses the code
     else:
         found.others.append(path)
 

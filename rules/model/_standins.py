@@ -24,6 +24,7 @@ _CONFIGS = (".yaml", ".yml", ".json", ".toml", ".cfg", ".ini", ".conf", ".gin", 
             ".sbatch", ".args", ".txt", ".ipynb", ".xml", "Makefile", "Dockerfile")  # fmt: skip
 _PACKAGING = frozenset({"setup.py", "setup.cfg", "pyproject.toml"})
 STRONG, WEAK = 2, 1
+_BESIDE = 6
 
 
 @dataclass(frozen=True)
@@ -126,7 +127,7 @@ class StandIns:
         return found
 
     def _judged(self, wanted: Symbol, built: Symbol) -> StandIn | None:
-        """The pair with what speaks for it; None where they are not namesakes or nothing does."""
+        """The pair with what speaks for it; None where they are not namesakes or too little does."""
         if built == wanted:
             return None
         choices = self._choices_for(wanted, built)
@@ -141,7 +142,8 @@ class StandIns:
         signs = [*self._by_name(wanted, built), *self._by_dimension(wanted, built), *choices]
         signs += [*self._left_over_import(wanted, module), *self._commented_out(wanted, module, call)]
         text = choices[0].text if choices else ""
-        return StandIn(wanted, built, module, call, text, tuple(signs)) if signs else None
+        found = StandIn(wanted, built, module, call, text, tuple(signs))
+        return found if found.weight >= STRONG else None
 
     def _construction(self, built: Symbol) -> tuple[Module, ast.Call] | None:
         """The first call that makes a class in a training program."""
@@ -180,15 +182,15 @@ class StandIns:
         found: list[_Chosen] = []
         name, stem = read_name(wanted.qualname), _stem(wanted.path)
         core = core_of(name)
-        for path, module_choices in self._choices.items():
-            for choice in module_choices:
+        for path, (module, choices) in self._choices.items():
+            for choice in choices:
                 for text in choice.texts:
                     said = read_name(text)
                     by_stem = _plain(text) == _plain(stem) != _plain(_stem(built.path))
                     by_core = len(core) > 2 and core_of(said) == core and set(said.numbers) <= set(name.numbers)
                     if not (by_stem or by_core):
                         continue
-                    picked = self._picked(path, choice, built)
+                    picked = self._picked(module, choice, built)
                     if picked is None:
                         continue
                     elsewhere = core_of(said) not in core_of(read_name(built.qualname))
@@ -201,9 +203,8 @@ class StandIns:
                     found.append(_Chosen(STRONG if elsewhere else WEAK, Evidence(path, line, note), text, picked.call))
         return found[:1]
 
-    def _picked(self, path: str, choice: Choice, built: Symbol) -> _Picked | None:
+    def _picked(self, module: Module, choice: Choice, built: Symbol) -> _Picked | None:
         """The builder of a choice that makes a class, with the call where the choice makes it itself."""
-        module = self.project.module(path)
         for builder in choice.builders:
             symbol = self.project.resolve(module, builder) if not isinstance(builder, ast.Constant) else None
             if isinstance(symbol, Symbol) and built in models_built(self.project, symbol):
@@ -213,16 +214,16 @@ class StandIns:
         return None
 
     @cached_property
-    def _choices(self) -> dict[str, list[Choice]]:
+    def _choices(self) -> dict[str, tuple[Module, list[Choice]]]:
         """The choices of every file of the training programs that holds a string which names a class out of reach."""
         cores = {core_of(read_name(s.qualname)) for s in self.unreached} - {""}
         stems = {_plain(_stem(s.path)) for s in self.unreached}
-        found: dict[str, list[Choice]] = {}
+        found: dict[str, tuple[Module, list[Choice]]] = {}
         for path, facts in self.project.files.items():
             if Symbol(path, "") in self.project.reach.trained and _holds(facts, cores, stems):
                 module = self.project.try_module(path)
                 if module is not None:
-                    found[path] = list(choices_of(module))
+                    found[path] = module, list(choices_of(module))
         return found
 
     def _left_over_import(self, wanted: Symbol, module: Module) -> Iterator[Sign]:
@@ -233,12 +234,14 @@ class StandIns:
                 return
 
     def _commented_out(self, wanted: Symbol, module: Module, call: ast.Call) -> Iterator[Sign]:
+        """A comment that builds the wanted class: it says most right beside the call that replaced it."""
         pattern = re.compile(rf"^\s*#.*\b{re.escape(wanted.qualname)}\s*\(")
-        for number in range(1, len(module.line_starts)):
-            if pattern.match(module.line(number)):
-                note = f"the construction of `{wanted.qualname}` is commented out"
-                yield Sign(WEAK, Evidence(module.path, number, note))
-                return
+        found = [n for n in range(1, len(module.line_starts)) if pattern.match(module.line(n))]
+        if found:
+            number = min(found, key=lambda n: abs(n - call.lineno))
+            is_beside = call.lineno - _BESIDE <= number <= (call.end_lineno or call.lineno) + _BESIDE
+            note = f"the construction of `{wanted.qualname}` is commented out"
+            yield Sign(STRONG if is_beside else WEAK, Evidence(module.path, number, note))
 
     def _line(self, symbol: Symbol) -> int:
         klass = self.project.symbols.klass(symbol)

@@ -118,6 +118,12 @@ _OTHER_ARGUMENTS = _with(
     spatial=_SPATIAL.replace("dropout=0.0", "dropout"),
 )
 
+_COMMENTED = _project(
+    "from .mixer_net import Mixer, MixerModel\n\n\ndef create(arch):\n    # net = MixerModel(width=64)\n"
+    "    net = Mixer(width=64)\n    return net\n",
+    mixer_net=_mixer("Mixer") + "\n\n" + _mixer("MixerModel", "width").partition("\n\n\n")[2],
+)
+
 _RESNETS = """\
 from torch import nn
 
@@ -203,6 +209,12 @@ INVALID: Sequence[Invalid] = [
         ),
         confidence=Confidence.MEDIUM,
         why="the file kept as the original is the one that is wired",
+    ),
+    Invalid(
+        _COMMENTED,
+        at=[("net/factory.py", 6)],
+        fixed=_with(_COMMENTED, factory=_COMMENTED["net/factory.py"].replace("= Mixer(", "= MixerModel(")),
+        why="the construction is commented out, its import is left, and a namesake is built",
     ),
     Invalid(
         _ELSEWHERE,
@@ -317,6 +329,20 @@ VALID: Sequence[Valid] = [
             gated=_mixer("GatedNet", "width"),
         ),
         "another architecture, tried and left: dead code, and nothing takes its name",
+    ),
+    Valid(
+        {**_BY_DIMENSION, "explore.ipynb": '{"cells": [{"source": ["from net.spatial import VolumeNet"]}]}'},
+        "a notebook uses the class",
+    ),
+    Valid(
+        _project(
+            "from .planar import VolumeNet3D\nfrom .spatial import VolumeNet\n\n\n"
+            "class Ensemble(VolumeNet):\n    def forward(self, volume):\n        return super().forward(volume) + 1\n\n\n"
+            "def create(arch):\n    return VolumeNet3D(1, 32) if arch else Ensemble(1, 32)\n",
+            planar=_PLANAR,
+            spatial=_SPATIAL,
+        ),
+        "the class is the base of one that is built",
     ),
     Valid(
         {k: v for k, v in _BY_DIMENSION.items() if k != "train.py"},

@@ -145,17 +145,12 @@ class UnusedBackbone(Rule):
         files = " -> ".join(dict.fromkeys(part.path for part in way))
         evidence.append(Evidence(way[0].path if way else module.path, 1, f"the way to it: {files or module.path}"))
         start, _ = module.span(call)
-        weight = found.weight
         return self.finding(
             module,
             call.func,
             f"`{built.qualname}` is built{chosen}, and `{wanted.qualname}` of {wanted.path} is never reached",
             evidence=evidence,
-            confidence=Confidence.HIGH
-            if weight >= _SURE
-            else Confidence.MEDIUM
-            if weight >= STRONG
-            else Confidence.LOW,
+            confidence=Confidence.HIGH if found.weight >= _SURE else Confidence.MEDIUM,
             repair={
                 "kind": "construction",
                 "offset": start,
