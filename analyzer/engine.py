@@ -11,7 +11,7 @@ from pathlib import Path
 
 from . import worker
 from .cache import Cache, Memory, shape_of
-from .checking import Checked, Codemod, check_project, is_wanted, number_occurrences
+from .checking import Checked, Codemod, is_wanted, number_occurrences
 from .findings import Finding, Problem
 from .graph.project import Project
 from .pool import ExecutorFactory, available_cores, chunks, process_pool, run_chunks
@@ -224,22 +224,22 @@ class _Run:
         rules, codemods = self.request.rules, self.request.codemods
         wanted = [p for p, f in project.files.items() if any(is_wanted(r, f) for r in rules)]
         kept = {p: old.checked[p] for p in wanted if p in old.checked and _still_holds(p, old, digests)}
-        missing = [p for p in wanted if p not in kept]
+        # "" stands for the repository as a whole, which is looked at whenever anything changed.
+        missing = ["", *(p for p in wanted if p not in kept)]
         results: Iterable[Checked]
         if len(missing) < FILES_WORTH_A_POOL or self._workers() == 1:
             worker.start_checking(project, rules, codemods)
             results = self._told("checking", worker.check_all(missing))
         else:
-            weights = {p: project.files[p].lines for p in missing}
+            everything = sum(f.lines for f in project.files.values())
+            weights = {p: project.files[p].lines if p else everything // 4 for p in missing}
             bundles = chunks(missing, lambda p: weights[p], self._workers())
             arguments = (project, rules, codemods)
             with self.request.executor(self._workers(), worker.start_checking, arguments) as executor:
                 found = run_chunks(executor, worker.check_all, bundles, worker.died_checking)
                 results = self._counted("checking", found, len(missing))
         kept.update({c.path: c for c in results})
-        ordered = {p: kept[p] for p in wanted}
-        ordered[""] = check_project(project, rules, codemods)
-        return ordered
+        return {p: kept[p] for p in [*wanted, ""]}
 
     def _workers(self) -> int:
         return self.request.jobs or available_cores()

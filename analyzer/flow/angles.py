@@ -350,7 +350,7 @@ def _merged(parts: Sequence[list[Known[Angle]]], *, optional: bool = False) -> l
 
 def conversions_in(flow: Flow, module: Module) -> Iterator[Conversion]:
     """Every conversion of a file, the outermost node of each arithmetic chain."""
-    for node in ast.walk(module.tree):
+    for node in module.nodes:
         if isinstance(node, ast.AugAssign):
             found = in_place_conversion(flow, module, node)
         elif isinstance(node, ast.Call) or (isinstance(node, ast.BinOp) and not _is_inner(module, node)):

@@ -121,8 +121,8 @@ class Flow:
         self._called_instances: dict[Symbol, list[tuple[Module, ast.Call]]] = {}
         self._iterated: set[tuple[int, int]] = set()
 
-    def forget(self, path: str) -> None:
-        """Drop what was computed, after a file was closed: its nodes' identities may be used again."""
+    def forget(self) -> None:
+        """Drop what was computed, after files were closed: their nodes' identities may be used again."""
         self._reaching.clear()
         self._returned.clear()
         self._called_instances.clear()

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import gc
 from collections import OrderedDict, defaultdict
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
@@ -22,6 +23,7 @@ if TYPE_CHECKING:
     from .reach import Reach
 
 _OPEN_MODULES = 64
+_CLOSED_AT_ONCE = 16
 
 
 @dataclass(frozen=True, slots=True)
@@ -93,9 +95,12 @@ class Project:
         """Keep an already parsed file open."""
         module = Module(text, tree, self.files[text.path])
         self._modules[text.path] = module
-        while len(self._modules) > _OPEN_MODULES:
-            old, _ = self._modules.popitem(last=False)
-            self.flow.forget(old)
+        if len(self._modules) > _OPEN_MODULES:
+            for _ in range(_CLOSED_AT_ONCE):
+                self._modules.popitem(last=False)
+            self.flow.forget()
+            # Scopes and trees refer to each other; while files are checked nothing else collects them.
+            gc.collect()
         return module
 
     def try_module(self, path: str) -> Module | None:

@@ -10,7 +10,7 @@ from functools import cached_property
 from ..findings import Evidence, Location
 from .collect import dotted
 from .facts import FileFacts
-from .nodes import children
+from .nodes import children, walk
 from .reader import LINE_END, Text
 from .scopes import Scope, build_scopes
 
@@ -187,6 +187,11 @@ class Module:
             return None
         return f"{target}.{rest}" if rest else target
 
+    @cached_property
+    def nodes(self) -> list[ast.AST]:
+        """Every node of the file but operators and contexts, parents before what they hold, in source order."""
+        return list(walk(self.tree))
+
     def calls(self) -> Iterator[ast.Call]:
         """Every call of the file, in source order."""
         yield from self._calls
@@ -204,8 +209,7 @@ class Module:
 
     @cached_property
     def _calls(self) -> list[ast.Call]:
-        found = [n for n in ast.walk(self.tree) if isinstance(n, ast.Call)]
-        return sorted(found, key=lambda n: (n.lineno, n.col_offset))
+        return sorted((n for n in self.nodes if isinstance(n, ast.Call)), key=lambda n: (n.lineno, n.col_offset))
 
 
 def _evaluated_outside(node: ast.AST) -> list[ast.AST]:

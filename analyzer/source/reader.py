@@ -143,7 +143,7 @@ def parse(text: Text) -> ast.Module:
 
 @contextmanager
 def collector_paused() -> Iterator[None]:
-    """Keep the cycle collector from walking half-built syntax trees, which hold no cycles: it costs as much as parsing."""
+    """Keep the cycle collector off syntax trees, which hold no cycles: its walks cost as much as parsing."""
     was_enabled = gc.isenabled()
     gc.disable()
     try:

@@ -29,7 +29,7 @@ class Choice:
 def choices_of(module: Module) -> Iterator[Choice]:
     """Every choice of a file, in source order."""
     chained: dict[int, int] = {}
-    for node in ast.walk(module.tree):
+    for node in module.nodes:
         if isinstance(node, ast.Dict):
             yield from _of_table(node)
         elif isinstance(node, ast.If):
