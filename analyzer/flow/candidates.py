@@ -67,20 +67,20 @@ def _look(tree: ast.Module) -> bool:
     stack: list[ast.AST] = [tree]
     while stack:
         node = stack.pop()
-        kind = type(node)
-        if kind is ast.BinOp and type(node.op) in (ast.MatMult, ast.Mult, ast.Sub):
-            if type(node.op) is ast.MatMult or (_crosses(node.left) and _crosses(node.right)):
+        if isinstance(node, ast.BinOp):
+            crossed = isinstance(node.op, (ast.Mult, ast.Sub)) and _crosses(node.left) and _crosses(node.right)
+            if crossed or isinstance(node.op, ast.MatMult):
                 pairs.append((_bases(node.left), _bases(node.right)))
-        elif kind is ast.Call:
+        elif isinstance(node, ast.Call):
             sides = _compared(node)
             if sides is not None:
                 pairs.append((_bases(sides[0]), _bases(sides[1])))
-        elif kind is ast.Assign:
+        elif isinstance(node, ast.Assign):
             for target in node.targets:
                 aliases.setdefault(ast.unparse(target), set()).update(_bases(node.value))
-        elif kind is ast.For or kind is ast.comprehension:
+        elif isinstance(node, (ast.For, ast.comprehension)):
             for name in ast.walk(node.target):
-                if type(name) is ast.Name:
+                if isinstance(name, ast.Name):
                     aliases.setdefault(name.id, set()).update(_mentioned(node.iter))
         stack.extend(ast.iter_child_nodes(node))
     return any(_meet(a, b, aliases) for a, b in pairs)
@@ -124,8 +124,8 @@ def _reached(names: set[str], aliases: dict[str, set[str]]) -> set[str]:
 
 
 def _crosses(node: ast.expr) -> bool:
-    return type(node) is ast.Subscript or (
-        type(node) is ast.Call and type(node.func) is ast.Attribute and node.func.attr == "unsqueeze"
+    return isinstance(node, ast.Subscript) or (
+        isinstance(node, ast.Call) and isinstance(node.func, ast.Attribute) and node.func.attr == "unsqueeze"
     )
 
 

@@ -140,6 +140,19 @@ def _cross_entropy(module: Module, call: ast.Call, project: Project, tokens: fro
     return Denominator(call, "cross_entropy", known.what.place or matrix, known, confidence, wanted, targets)
 
 
+def cross_entropy_calls(project: Project) -> Iterator[tuple[Module, ast.Call, ast.expr]]:
+    """Every cross entropy of a project: its file, the call, and the logits."""
+    for path, facts in project.files.items():
+        if not any(name.endswith(("cross_entropy", _CRITERION)) for name in facts.names):
+            continue
+        module = project.try_module(path)
+        for call in module.calls() if module is not None else ():
+            name = _last_name(call.func)
+            likely = name == "cross_entropy" or (len(call.args) == 2 and not name[:1].isupper())
+            if module is not None and likely and call.args and _is_cross_entropy(module, call, project):
+                yield module, call, call.args[0]
+
+
 def _is_cross_entropy(module: Module, call: ast.Call, project: Project) -> bool:
     outside = project.external(module, call.func)
     if outside is not None:

@@ -8,7 +8,7 @@ from ...analyzer.checking import NoFix
 from ...analyzer.findings import Applicability, Edit, Finding, Fix
 from ...analyzer.graph.project import Project
 from ...analyzer.source.module import Module
-from ...analyzer.source.scopes import Kind
+from ..names import fresh_name, torch_name
 from ..surgery import insert_before, replace_span
 
 _ATOMS = (ast.Name, ast.Attribute, ast.Call, ast.Subscript)
@@ -26,11 +26,11 @@ def fix(finding: Finding, project: Project) -> Fix:
     start, end = repair["matrix"]
     node = _expression_at(module, start, end)
     statement = module.statement(node)
-    torch, imports = _torch(module)
-    mask, matrix = _fresh(module, node, _MASK), repair["like"]
+    torch, imports = torch_name(module)
+    mask, matrix = fresh_name(module, node, _MASK), repair["like"]
     size, lines = repair["size"], []
     if not matrix:
-        matrix = _fresh(module, node, _MATRIX)
+        matrix = fresh_name(module, node, _MATRIX)
         size = f"{matrix}.size(-1)"
         lines.append(f"{matrix} = {module.segment(node)}")
     if repair["row"]:
@@ -66,25 +66,3 @@ def _masked(module: Module, node: ast.expr, suffix: str) -> Edit:
         close = end + len(after) - len(after.lstrip()) + 1
         return replace_span(module, close, close, suffix)
     return replace_span(module, start, end, f"({module.text[start:end]}){suffix}")
-
-
-def _torch(module: Module) -> tuple[str, list[Edit]]:
-    """The name of torch in this file, with the edit that imports it where no import does."""
-    for name, bindings in module.root_scope.bindings.items():
-        if any(b.kind is Kind.IMPORT and b.target == "torch" for b in bindings):
-            return name, []
-    first = next(
-        s
-        for s in module.tree.body
-        if isinstance(s, (ast.Import, ast.ImportFrom)) and getattr(s, "module", None) != "__future__"
-    )
-    return "torch", [insert_before(module, first, "import torch")]
-
-
-def _fresh(module: Module, node: ast.expr, wanted: str) -> str:
-    """A name that nothing in the scope has yet."""
-    scope = module.scope_of(node)
-    name, number = wanted, 2
-    while scope.lookup(name) is not None:
-        name, number = f"{wanted}_{number}", number + 1
-    return name

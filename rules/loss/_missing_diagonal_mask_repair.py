@@ -29,9 +29,9 @@ def plan(found: Denominator, module: Module, project: Project) -> dict[str, Any]
     """The repair of one denominator.
 
     Returns:
-        ``matrix`` (offsets of the expression to mask), ``like`` (code of a tensor on its device and of its type, "" where
-        no name holds one), ``size`` (code of the number of columns), ``is_square``, ``fill``, ``row`` (name of the row's
-        number, for a loop over rows) and ``safe``; or the reason why there is no fix.
+        ``matrix`` (offsets of the expression to mask), ``like`` (code of a tensor on its device and of its type, ""
+        where no name holds one), ``size`` (code of the number of columns), ``is_square``, ``fill``, ``row`` (name of
+        the row's number, for a loop over rows) and ``safe``; or the reason why there is no fix.
     """
     matrix = found.matrix
     if matrix.module is not module:
