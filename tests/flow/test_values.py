@@ -3,7 +3,7 @@
 import ast
 
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 from mlfix.analyzer.flow.values import Evaluator, Known
 
@@ -123,6 +123,7 @@ SMALL = st.sampled_from(
 )
 
 
+@settings(deadline=None)
 @given(st.lists(SMALL, max_size=8), st.lists(SMALL, max_size=6))
 def test_any_tangle_of_assignments_ends(before: list[str], inside: list[str]) -> None:
     loop = "\n".join(f"        {line}" for line in inside) or "        pass"
