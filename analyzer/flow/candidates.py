@@ -58,6 +58,7 @@ def _called_files(module: Module, project: Project, tokens: frozenset[bytes]) ->
         if isinstance(target, Symbol) and target.path not in seen:
             seen.add(target.path)
             if not project.files[target.path].tokens.isdisjoint(tokens):
+                project.consulted.add(target.path)
                 yield target.path
 
 

@@ -134,6 +134,7 @@ def _last(node: ast.expr) -> str:
 
 def _unit_of(klass: Symbol, project: Project) -> Unit | None:
     known = _UNITS.setdefault(project, {})
+    project.consulted.add(klass.path)
     if klass not in known:
         found = layers_of(klass, project)
         known[klass] = _unit(found[0]) if found is not None else None
