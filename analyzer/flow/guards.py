@@ -14,6 +14,7 @@ from ..source.scopes import Binding
 _LOOKS_FOR = {"ImportError", "ModuleNotFoundError", "AttributeError"}
 _BROAD = {"Exception", "BaseException"}
 _SHORT_BODY = 3
+_MAKERS = {"__init__", "__new__", "__post_init__"}
 _PACKAGES = ("torch", "torchvision", "torchaudio")
 _ASKING = {"inspect.signature", "importlib.util.find_spec", "importlib.metadata.version", "pkg_resources.parse_version"}
 # Helpers of other packages, whose code is not here to be read, are known by their names alone.
@@ -48,7 +49,7 @@ class Guards:
             if self._inside(module, parent, child) or self._before(module, parent, child):
                 return True
             child = parent
-        return False
+        return self._taken_with_care(module, node)
 
     def checks_release(self, module: Module, test: ast.AST, depth: int = 0) -> bool:
         """Whether an expression depends on the installed release: a version, ``hasattr(torch, ...)``, a flag of it."""
@@ -65,11 +66,48 @@ class Guards:
         if isinstance(parent, (ast.With, ast.AsyncWith)):
             return any(_suppresses(item.context_expr) for item in parent.items)
         if isinstance(parent, (ast.FunctionDef, ast.AsyncFunctionDef, ast.ClassDef)):
-            decorators = [d for d in parent.decorator_list if d is not child]
-            return len(decorators) == len(parent.decorator_list) and any(
-                self.checks_release(module, d) for d in decorators
-            )
+            if any(d is child for d in parent.decorator_list):
+                return False
+            if any(self.checks_release(module, d) for d in parent.decorator_list):
+                return True
+            return isinstance(parent, ast.ClassDef) and self._cannot_be_made(module, parent)
         return False
+
+    def _cannot_be_made(self, module: Module, klass: ast.ClassDef) -> bool:
+        """Whether a class's constructor refuses a wrong release, so that its methods never run there."""
+        makers = [s for s in klass.body if isinstance(s, ast.FunctionDef) and s.name in _MAKERS]
+        return any(self._refuses(module, statement) for maker in makers for statement in maker.body)
+
+    def _taken_with_care(self, module: Module, node: ast.AST) -> bool:
+        """Whether the function or class around a node is imported by other files, and only behind checks."""
+        chain = [node, *module.ancestors(node)]
+        top = chain[-2] if len(chain) > 1 else None
+        if not isinstance(top, (ast.FunctionDef, ast.AsyncFunctionDef, ast.ClassDef)) or chain[-1] is not module.tree:
+            return False
+        key = (module.path, "taken", top.name)
+        return self._remembered(key, lambda: self._only_behind_checks(module, top))
+
+    def _only_behind_checks(self, module: Module, top: ast.FunctionDef | ast.AsyncFunctionDef | ast.ClassDef) -> bool:
+        own = {id(n) for n in ast.walk(top)}
+        loads = (n for n in ast.walk(module.tree) if isinstance(n, ast.Name) and n.id == top.name)
+        if any(id(n) not in own for n in loads):
+            return False
+        statements = list(self._imports_of(module.path, top.name))
+        return bool(statements) and all(self.guards(other, statement) for other, statement in statements)
+
+    def _imports_of(self, path: str, name: str) -> Iterator[tuple[Module, ast.ImportFrom]]:
+        """The imports of a top-level name in other files."""
+        for other, facts in self.project.files.items():
+            lines = {
+                item.line
+                for item in facts.imports
+                if item.target.rpartition(".")[2] == name
+                and self.project.symbols.resolve(other, item.target) == Symbol(path, name)
+            }
+            taker = self.project.try_module(other) if lines and other != path else None
+            for node in ast.walk(taker.tree) if taker is not None else ():
+                if isinstance(node, ast.ImportFrom) and node.lineno in lines and taker is not None:
+                    yield taker, node
 
     def _before(self, module: Module, parent: ast.AST, child: ast.AST) -> bool:
         """Whether a statement of the same block, before the child, leaves or fails on a wrong release."""
@@ -118,13 +156,24 @@ class Guards:
         found = self.project.resolve(module, node)
         if isinstance(found, Symbol):
             return self._remembered((found.path, "", found.qualname), lambda: self._symbol_checks(found, depth))
-        if not isinstance(node, ast.Name):
-            return False
+        if isinstance(node, ast.Attribute):
+            return self._is_own_flag(module, node, depth)
         scope = module.scope_of(node).lookup(node.id)
         if scope is None:
             return False
         key = (module.path, f"{scope.qualname}:{id(scope.node)}", node.id)
         return self._remembered(key, lambda: self._bindings_check(module, scope.bindings[node.id], depth))
+
+    def _is_own_flag(self, module: Module, node: ast.Attribute, depth: int) -> bool:
+        """``self.fused``, by what the class's methods put into it."""
+        method = module.scope_of(node).method
+        klass = method.enclosing_class if method is not None else None
+        if klass is None or not isinstance(node.value, ast.Name) or node.value.id != "self":
+            return False
+        name = f"self.{node.attr}"
+        bindings = [b for scope in klass.children for b in scope.bindings.get(name, ())]
+        key = (module.path, f"{klass.qualname}:{id(klass.node)}", name)
+        return self._remembered(key, lambda: self._bindings_check(module, bindings, depth))
 
     def _remembered(self, key: tuple[str, str, str], answer) -> bool:  # noqa: ANN001 - a thunk, right here
         if key not in self.known:
