@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import ast
+import sys
 from collections.abc import Collection, Mapping, Sequence
 
 from ..analyzer.findings import Edit
@@ -136,10 +137,39 @@ def ensure_import(module: Module, near: ast.AST, target: str) -> tuple[str, list
     found = name_of(module, target, near)
     if found is not None:
         return found, []
+    if target.partition(".")[0] not in sys.stdlib_module_names:
+        return target, [_import_beside(module, target)]
     first = next((s for s in module.tree.body if _may_precede(s)), None)
     line = f"import {target}{newline_of(module)}"
     start = module.line_starts[first.lineno - 1] if first is not None else len(module.text)
     return target, [replace_span(module, start, start, line)]
+
+
+def _import_beside(module: Module, target: str) -> Edit:
+    """``import target`` among the file's imports from outside the standard library: plain imports first, by name."""
+    line = f"import {target}{newline_of(module)}"
+    imports = [s for s in module.tree.body if isinstance(s, (ast.Import, ast.ImportFrom))]
+    outside = [s for s in imports if _home(s) not in {*sys.stdlib_module_names, "__future__"}]
+    for statement in outside:
+        if isinstance(statement, ast.ImportFrom) or statement.names[0].name > target:
+            start = module.line_starts[statement.lineno - 1]
+            return replace_span(module, start, start, line)
+    if outside:
+        end = line_span(module, outside[-1])[1]
+        return replace_span(module, end, end, line)
+    if imports:
+        end = line_span(module, imports[-1])[1]
+        return replace_span(module, end, end, newline_of(module) + line)
+    first = next((s for s in module.tree.body if _may_precede(s)), None)
+    start = module.line_starts[first.lineno - 1] if first is not None else len(module.text)
+    return replace_span(module, start, start, line)
+
+
+def _home(statement: ImportStatement) -> str:
+    """The package that an import takes from, "." for a relative one."""
+    if isinstance(statement, ast.Import):
+        return statement.names[0].name.partition(".")[0]
+    return "." if statement.level else (statement.module or "").partition(".")[0]
 
 
 def _may_precede(statement: ast.stmt) -> bool:

@@ -594,6 +594,10 @@ class Evaluator(Generic[T]):
             return self.evaluate(op.sub(node.value))
         if isinstance(node, ast.Call):
             return self._called(op)
+        if isinstance(node, ast.Subscript) and isinstance(node.value, ast.Call):
+            place = node.slice.value if isinstance(node.slice, ast.Constant) else None
+            if isinstance(place, int) and place >= 0:
+                return self._unpacked(op.sub(node.value), (place,))
         if isinstance(node, ast.Subscript) and key_of(node) is None:
             return self.element(self.evaluate(op.sub(node.value)), op, ())
         if isinstance(node, (ast.Name, ast.Attribute, ast.Subscript)):
@@ -713,7 +717,7 @@ class _Instances(Evaluator[Symbol]):
             if isinstance(symbol, str) and node.args and symbol.rpartition(".")[2] in _WRAPPERS:
                 return self.evaluate(op.sub(node.args[0]))
         if isinstance(node, ast.Attribute):
-            fields = [k for owner in self.evaluate(op.sub(node.value)) for k in self._of_field(owner.what, node.attr)]
+            fields = [k for owner in self.flow.classes_of(op.sub(node.value)) for k in self._of_field(owner, node.attr)]
             return fields or None
         return None
 
