@@ -3,17 +3,29 @@
 from __future__ import annotations
 
 import ast
+import re
 from collections import defaultdict
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterator
 from dataclasses import dataclass
 
 from ...analyzer.graph.project import Project
 from ...analyzer.graph.symbols import Symbol
 from ...analyzer.source.facts import FileFacts
 from ...analyzer.source.module import Module
+from ...analyzer.source.reader import Unreadable
 from ._architecture_names import read_name
 from ._choices import LOADERS, Choice, choices_of, name_of
 from ._models import builds_model
+
+_SAYS_NOTHING = re.compile(
+    r"^(?:get|build|make|create|load|init|new|my)_|(?<=_)(?:tiny|small|base|large|huge|giant|nano|medium|xlarge|xl|[tsblhgnm])"
+    r"(?![a-z])|[\d_.-]+"
+)
+_KEY = re.compile(r"""["']([\w.-]+)["']\s*(:|==)""")
+# Each starts with letters of its own, which the engine finds fast; one pattern for all is ten times slower.
+_COMPARED = [re.compile(start + r"""["']([\w.-]+)["']""") for start in (r"==\s*", r"case\s+", r" in\s*[(\[{]\s*")]
+_NAME = re.compile(r"[A-Za-z_]\w*")
+_LONGEST_VALUE = 400
 
 
 @dataclass(frozen=True, eq=False)
@@ -30,28 +42,54 @@ class Contradiction:
     agreeing: int
 
 
-def may_contradict(facts: FileFacts) -> bool:
-    """Whether a file holds two siblings of one family: one as a string, the other as a name (or as a string, where
-    it asks a library for models by name).
+def may_contradict(project: Project, facts: FileFacts) -> bool:
+    """Whether a file is worth a close look: it holds two siblings of one family, one as a string and the other as a
+    name (or as a string, where it asks a library for models by name), and a table or comparison brings them together.
     """
-    texts = _siblings(w for w in facts.words if w not in facts.exports)
-    if not texts:
-        return False
+    families: dict[str, list[str]] = defaultdict(list)
+    for word in facts.words:
+        if not word.isalpha():
+            families[_roughly(word)].append(word)
     called = {c.callee.rpartition(".")[2] for c in facts.calls}
-    names = {*called, *facts.constants, *(i.local for i in facts.imports), *(n.rpartition(".")[2] for n in facts.names)}
-    builders = _siblings({*names, *facts.words} if called & LOADERS else names)
-    return any(f in builders and any(b != t for b in builders[f] for t in texts[f]) for f in texts)
+    # What a decorator registers is picked by the registered name, and named here by its definition alone.
+    registered = {f.qualname for f in facts.functions if any("regist" in d for d in f.decorators)}
+    names = {*facts.constants} - registered
+    names.update(called, (i.local for i in facts.imports), (n.rpartition(".")[2] for n in facts.names))
+    if called & LOADERS:
+        names |= facts.words
+    for name in names:
+        if not name.isalpha() and any(
+            read_name(name).contradicts(read_name(w)) for w in families.get(_roughly(name), ())
+        ):
+            return _may_pick(project, facts.path)
+    return False
 
 
-def _siblings(names: Iterable[str]) -> dict[str, set[tuple[object, ...]]]:
-    """Numbers and sizes by family, of the names that have any."""
-    found: dict[str, set[tuple[object, ...]]] = {}
-    for text in names:
-        if any(ch.isdigit() or ch == "_" for ch in text):
-            name = read_name(text)
-            if name.is_family and (name.numbers or name.sizes):
-                found.setdefault(name.family, set()).add((name.numbers, name.sizes))
-    return found
+def _may_pick(project: Project, path: str) -> bool:
+    """The same question to the file's text: cheaper than its tree, and only ever wrong in saying yes."""
+    try:
+        text = project.sources.read(path).decode("latin-1")
+    except Unreadable:
+        return False
+    keys = [k for k in _KEY.finditer(text) if not k[1].isalpha()]
+    ends = [*(k.start() for k in keys[1:]), len(text)]
+    for key, end in zip(keys, ends, strict=bool(keys)):
+        value = text[key.end() : min(end, key.end() + _LONGEST_VALUE)]
+        if any(read_name(n).contradicts(read_name(key[1])) for n in _NAME.findall(value) if not n.isalpha()):
+            return True
+    # A choice between several strings contradicts each of them: the first one is enough.
+    compared: dict[str, list[str]] = defaultdict(list)
+    left = [k[1] for k in keys if k[2] == "=="]
+    for said in (*left, *(t for pattern in _COMPARED for t in pattern.findall(text))):
+        if not said.isalpha():
+            compared[_roughly(said)].append(said)
+    names = {n for n in _NAME.findall(text) if not n.isalpha()} if compared else set()
+    return any(read_name(n).contradicts(read_name(t)) for n in names for t in compared.get(_roughly(n), ()))
+
+
+def _roughly(name: str) -> str:
+    """A family by one substitution: equal for all that :func:`read_name` gives one family, and for some more."""
+    return _SAYS_NOTHING.sub("", name.lower())
 
 
 def contradictions(module: Module, project: Project) -> Iterator[Contradiction]:

@@ -90,7 +90,7 @@ class UnusedBackbone(Rule):
         if not _has_models(project) or not project.reach.trained.parts:
             return
         for path, facts in project.files.items():
-            if Symbol(path, "") in project.reach.trained and may_contradict(facts):
+            if Symbol(path, "") in project.reach.trained and may_contradict(project, facts):
                 module = project.try_module(path)
                 if module is not None:
                     yield from (self._contradiction(module, found) for found in contradictions(module, project))
