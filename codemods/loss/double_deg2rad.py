@@ -101,6 +101,10 @@ def _to_degrees(module: Module, node: ast.AST) -> Edit:
 
 def _wrap(module: Module, node: ast.AST, project: Project) -> Edit:
     assert isinstance(node, ast.Call)
+    argument = node.args[0] if node.args else None
+    if isinstance(argument, ast.Call) and conversion(project.flow, project.flow.operand(module, argument)) is not None:
+        # What was meant, deg2rad or no conversion at all, depends on the unit of what goes in.
+        raise NoFix("convert to radians instead, or not at all: it depends on the unit of the value that goes in")
     resolved = project.external(module, node.func)
     if resolved is None and isinstance(node.func, ast.Attribute) and not node.args:
         value = node.func.value

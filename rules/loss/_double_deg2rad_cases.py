@@ -389,4 +389,16 @@ def headings(segments, offsets):
         at=[("train.py", 7)],
         why="degrees were meant: the result is added to degrees and converted later, so the edit is advice only",
     ),
+    Invalid(
+        """\
+import numpy as np
+
+
+def to_ecef(lat, lon, height):
+    radius = 6371.0 + height
+    return radius * np.cos(np.rad2deg(lat)) * np.cos(np.deg2rad(lon))
+""",
+        at=[("train.py", 6)],
+        why="the wrong way round: whether to turn it or to drop it depends on the caller",
+    ),
 ]
