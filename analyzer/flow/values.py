@@ -27,6 +27,7 @@ MOST_CALLERS = 12
 MOST_POSSIBLE_CALLERS = 30
 """Calls of a method's name on unknown receivers; a more common name is not followed to its callers."""
 MOST_STEPS = 1500
+MOST_TOGETHER = 6000
 LONGEST_TRAIL = 6
 _CHANGES = (Kind.UPDATE, Kind.AUGMENT)
 _MODULE_BASES = frozenset(
@@ -118,6 +119,8 @@ class Flow:
         self._asked: set[tuple[int, int]] = set()
         self._classes: dict[tuple[int, int], tuple[ast.expr, list[Symbol]]] = {}
         self._cut = 0
+        self._spent = 0
+        self.nesting = 0
         self._called_instances: dict[Symbol, list[tuple[Module, ast.Call]]] = {}
         self._iterated: set[tuple[int, int]] = set()
 
@@ -127,6 +130,15 @@ class Flow:
         self._returned.clear()
         self._called_instances.clear()
         self._classes.clear()
+
+    def is_spent(self) -> bool:
+        """Whether a question, with all that it asks in turn, has come to its end; counts one more step of it."""
+        if self.nesting == 0:
+            self._spent = 0
+        self._spent += 1
+        if self._spent > MOST_TOGETHER:
+            self._cut += 1
+        return self._spent > MOST_TOGETHER
 
     def reaching(self, scope: Scope) -> Reaching:
         """The reaching definitions of a scope, computed once."""
@@ -575,13 +587,15 @@ class Evaluator(Generic[T]):
         """Everything that the value may be; [] where nothing is known."""
         mark = (id(op.node), op.frame.mark)
         self._steps += 1
-        if mark in self._active or self._steps > MOST_STEPS:
+        if mark in self._active or self._steps > MOST_STEPS or self.flow.is_spent():
             return []
         self._active.add(mark)
+        self.flow.nesting += 1
         try:
             outright = self.expression(op)
             return list(outright) if outright is not None else self._look_through(op)
         finally:
+            self.flow.nesting -= 1
             self._active.discard(mark)
 
     def _look_through(self, op: Operand) -> list[Known[T]]:

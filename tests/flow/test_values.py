@@ -129,3 +129,13 @@ def test_any_tangle_of_assignments_ends(before: list[str], inside: list[str]) ->
     loop = "\n".join(f"        {line}" for line in inside) or "        pass"
     body = "\n".join(f"    {line}" for line in before)
     values(f"def f(x, y=2):\n{body}\n    for i in x:\n{loop}\n    target = x\n    use(target)\n    return y\n")
+
+
+def test_a_question_that_goes_on_too_long_ends_and_the_next_one_starts_afresh(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("mlfix.analyzer.flow.values.MOST_TOGETHER", 50)
+    lines = ["x0 = A()", *(f"x{n} = x{n - 1}" for n in range(1, 100)), "use(x99, x9)"]
+    project = project_of({"a.py": "class A:\n    pass\n" + "\n".join(lines)})
+    module = project.module("a.py")
+    far, near = (project.flow.operand(module, only(module, name)) for name in ("x99", "x9"))
+    assert project.flow.classes_of(far) == []
+    assert [k.qualname for k in project.flow.classes_of(near)] == ["A"]
