@@ -57,14 +57,12 @@ def demands(project: Project) -> list[Demand]:
     for path, facts in project.files.items():
         views: dict[str, Stated | None] = {}
         for name in sorted(lookups.interesting(facts)):
-            fact = lookups.fact(name)
             package = name.partition(".")[0]
-            if fact is None:
-                continue
             if package not in views:
                 views[package] = _view(project, package, path)
             view = views[package]
-            if view is None or not view.some_before(fact.first):
+            fact = lookups.fact(name) if view is not None else None
+            if view is None or fact is None or not view.some_before(fact.first):
                 continue
             need = _need(project, guards, path, fact, view)
             if need is not None:
@@ -104,16 +102,12 @@ class _Lookups:
 
 
 def _view(project: Project, package: str, path: str) -> Stated | None:
-    """The range that binds a file; none for tests and examples under a statement that is not their own."""
+    """The range that binds a file of the program; none for docs, tests, examples, and what tools record."""
     view = stated(project, package, path)
     if view is None:
         return None
     speaker = view.speaker.path
-    if is_record(path) or is_record(speaker):
-        return None
-    if is_side(path):
-        return None
-    return None if is_side(speaker) else view
+    return None if any(is_record(one) or is_side(one) for one in (path, speaker)) else view
 
 
 def _need(project: Project, guards: Guards, path: str, fact: knowledge.ApiName, view: Stated) -> Need | None:
