@@ -23,6 +23,7 @@ _PRODUCTS = frozenset(
 )
 _ALIAS_STEPS = 4
 _BUILTINS = frozenset({"isinstance", "getattr", "setattr", "print", "zip", "range", "max", "min", "super"})
+_LIBRARIES = frozenset({"torch", "F", "nn", "th", "functional", "np", "T"})
 _KNOWN: WeakKeyDictionary[Project, dict[str, bool]] = WeakKeyDictionary()
 
 
@@ -63,9 +64,25 @@ def _called_files(module: Module, project: Project, tokens: frozenset[bytes]) ->
 
 
 def _look(tree: ast.Module) -> bool:
+    """Each outermost function on its own, then the code around them: names mean something else in each."""
+    around: list[ast.AST] = []
+    stack: list[ast.AST] = list(tree.body)
+    while stack:
+        node = stack.pop()
+        if isinstance(node, (ast.FunctionDef, ast.AsyncFunctionDef)):
+            if _compares([node]):
+                return True
+        elif isinstance(node, ast.ClassDef):
+            stack.extend(node.body)
+        else:
+            around.append(node)
+    return _compares(around)
+
+
+def _compares(nodes: list[ast.AST]) -> bool:
     pairs: list[tuple[set[str], set[str]]] = []
     aliases: dict[str, set[str]] = {}
-    stack: list[ast.AST] = [tree]
+    stack = list(nodes)
     while stack:
         node = stack.pop()
         if isinstance(node, ast.BinOp):
@@ -97,7 +114,7 @@ def _compared(call: ast.Call) -> tuple[ast.expr, ast.expr] | None:
         if len(arguments) > 1:
             return arguments[0], arguments[1]
         return (call.func.value, arguments[0]) if arguments and isinstance(call.func, ast.Attribute) else None
-    if len(call.args) < 2 or name in _BUILTINS:
+    if len(call.args) < 2 or name in _BUILTINS or name[:1].isupper():
         return None
     first, second = call.args[:2]
     is_one = isinstance(first, ast.Name) and isinstance(second, ast.Name) and first.id == second.id
@@ -147,9 +164,13 @@ def _bases(node: ast.expr | None) -> set[str]:
 def _inner(node: ast.expr) -> ast.expr | None:
     """One layer further in; the node itself at the bottom, None where there is no name."""
     if isinstance(node, ast.Call):
-        is_method = isinstance(node.func, ast.Attribute) and not _is_library(node.func.value)
-        if isinstance(node.func, ast.Attribute) and is_method and (node.func.attr in _TRANSPOSING or not node.args):
-            return node.func.value
+        func = node.func
+        if isinstance(func, ast.Attribute):
+            root = _root(func)
+            if root == "self" and not isinstance(func.value, ast.Attribute):
+                return None  # a layer or a method: what it returns is no longer the same rows
+            if root not in _LIBRARIES:
+                return func.value
         return node.args[0] if node.args else None
     if isinstance(node, ast.Attribute) and node.attr in _TRANSPOSING:
         return node.value
@@ -162,10 +183,10 @@ def _inner(node: ast.expr) -> ast.expr | None:
     return node
 
 
-def _is_library(node: ast.expr) -> bool:
+def _root(node: ast.expr) -> str:
     while isinstance(node, ast.Attribute):
         node = node.value
-    return isinstance(node, ast.Name) and node.id in ("torch", "F", "nn", "th", "functional", "np", "self")
+    return node.id if isinstance(node, ast.Name) else ""
 
 
 def _mentioned(node: ast.expr) -> Iterator[str]:

@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 from ..source.scopes import Binding, Kind, key_of
-from .tensors import UNCHANGED, is_scalar, operation
+from .tensors import UNCHANGED, is_open_parameter, is_scalar, operation
 from .values import Operand
 
 if TYPE_CHECKING:
@@ -116,7 +116,8 @@ class Identity:
         return ("made", id(node), run)
 
     def _single_source(self, op: Operand) -> Operand | None:
-        if key_of(op.node) is None:
+        # Past a parameter of unknown calls two names may be anything.
+        if key_of(op.node) is None or is_open_parameter(op, self.project):
             return None
         sources = self.project.flow.sources(op)
         if len(sources) != 1:
@@ -124,13 +125,13 @@ class Identity:
         source = sources[0]
         if source.index or source.is_element or (source.binding is not None and not _is_plain(source.binding)):
             return None
-        # Past a parameter of unknown calls two names may be anything.
-        if source.binding is not None and source.binding.kind is Kind.PARAMETER and op.frame.arguments is None:
-            return None
         return source.operand
 
     def _alternatives(self, op: Operand) -> Iterator[Operand]:
         op = self.strip(op)
+        if is_open_parameter(op, self.project):
+            yield op
+            return
         sources = self.project.flow.sources(op) if key_of(op.node) is not None else []
         values = [s.operand for s in sources if s.operand is not None and s.binding is not None]
         plain = all(s.binding is not None and s.binding.kind is Kind.ASSIGN and not s.index for s in sources)
@@ -146,6 +147,9 @@ class Identity:
             if not isinstance(node, ast.Name) or self.project.resolve(op.module, node) is not None:
                 continue
             inner = op.sub(node)
+            if is_open_parameter(inner, self.project):
+                found.add((id(op.frame.scope), node.id))
+                continue
             sources = [s for s in self.project.flow.sources(inner) if s.operand is not None]
             if not sources or depth >= 6 or all(s.binding and s.binding.kind is Kind.PARAMETER for s in sources):
                 found.add((id(op.frame.scope), node.id))
@@ -162,6 +166,8 @@ class Identity:
             node = op.node
             if isinstance(node, ast.Subscript):
                 return (op.sub(node.value), key_of(node.slice)) if self._is_counter(op.sub(node.slice)) else None
+            if is_open_parameter(op, self.project):
+                return None
             sources = self.project.flow.sources(op) if key_of(node) is not None else []
             if len(sources) != 1 or sources[0].operand is None or sources[0].binding is None:
                 return None

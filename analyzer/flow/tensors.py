@@ -24,6 +24,7 @@ _REDUCTIONS = frozenset({"max", "amax", "min", "amin", "mean", "logsumexp", "sum
 _SCALAR_CALLS = frozenset({"float", "int", "len", "max", "min", "abs", "round"})
 _SCALAR_MODULES = ("math.", "numpy.")
 _DEEPEST = 10
+_MOST_SITES = 12
 
 
 @dataclass(frozen=True)
@@ -66,6 +67,20 @@ def operation(op: Operand, project: Project) -> Operation | None:
     return Operation(call.func.attr, op.sub(call.func.value), arguments, keywords, True)
 
 
+def is_open_parameter(op: Operand, project: Project) -> bool:
+    """Whether a name is a parameter whose argument only a search for callers could tell."""
+    if op.frame.arguments is not None or not isinstance(op.node, ast.Name):
+        return False
+    bindings = project.flow.reaching(op.frame.scope).at(op.node)
+    return bool(bindings) and all(b.kind is Kind.PARAMETER for b in bindings)
+
+
+def is_called_widely(op: Operand, project: Project) -> bool:
+    """Whether the function around an expression has more callers than are worth following, as a ``forward`` has."""
+    name = op.frame.scope.qualname.rpartition(".")[2]
+    return name in ("forward", "__call__") or len(project.possible_call_sites(name)) > _MOST_SITES
+
+
 def constant(node: ast.expr | None) -> object:
     """The value of a literal, with its sign; None for anything else."""
     if isinstance(node, ast.Constant):
@@ -96,6 +111,12 @@ def is_scalar(op: Operand, project: Project, depth: int = 0) -> bool:
     if isinstance(node, ast.Attribute) and (project.external(op.module, node) or "").startswith(_SCALAR_MODULES):
         return True
     if isinstance(node, (ast.Name, ast.Attribute)):
+        if is_open_parameter(op, project):
+            default = project.flow.default_of(ast.unparse(node), op.frame)
+            if _is_number_parameter(op, ast.unparse(node)):
+                return True
+            if default is not None or is_called_widely(op, project):
+                return default is not None and is_scalar(default, project, depth + 1)
         sources = project.flow.sources(op)
         if any(s.binding is not None and _annotated_number(s.binding.node) for s in sources):
             return True
