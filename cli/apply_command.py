@@ -190,9 +190,8 @@ def _tell(outcome: Outcome, last: Mended, offer_unsafe: bool) -> None:
     click.echo(f"{len(outcome.fixed)} fixed in {_files(outcome.paths)}, {len(left)} left", err=True)
     waiting = sum(f.fix is not None and f.fix.applicability is Applicability.UNSAFE for f in left)
     if waiting and offer_unsafe:
-        click.echo(
-            f"{waiting} of those left: fix is unsafe (changes what is trained); --unsafe or --rule applies it", err=True
-        )
+        have = "has an unsafe fix, which changes" if waiting == 1 else "have unsafe fixes, which change"
+        click.echo(f"{waiting} of those left {have} what is trained: --unsafe or --rule", err=True)
     if outcome.commits:
         click.echo(f"{outcome.commits} commit{_s(outcome.commits)} made; `git revert` takes one back", err=True)
     elif outcome.fixed:

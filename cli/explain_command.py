@@ -8,8 +8,20 @@ import re
 
 import click
 
+from ..analyzer import suppressions
 from ..analyzer.rule import Rule
 from .options import available_rules, find_rule, project_settings
+
+_SECTION = re.compile(r"^(.+)\n-{3,}(?:\n+|$)", re.MULTILINE)
+
+_UNUSED = f"""\
+# {suppressions.NAME} ({suppressions.CODE})
+
+Finds `# mlfix: ignore[RULE]` and `# mlfix: ignore-file[RULE]` comments that silence nothing, although the rule ran: the
+bug is gone, or the comment is on the wrong line. Left alone, it would hide the next real finding there.
+
+It comes with every scan. `--ignore {suppressions.NAME}`, or `ignore` in the configuration, turns it off.
+"""
 
 
 @click.command("explain")
@@ -20,6 +32,9 @@ def command(rule: str | None, format_: str) -> None:
     known = available_rules(project_settings())
     if rule is None:
         raise click.UsageError("name a rule: " + ", ".join(r.name for r in known))
+    if rule in (suppressions.NAME, suppressions.CODE) and format_ == "text":
+        click.echo(_UNUSED, nl=False)
+        return
     found = find_rule(known, rule)
     if format_ == "json":
         row = {"name": found.name, "code": found.code, "level": found.level.value, "symptom": found.symptom}
@@ -35,15 +50,19 @@ def documentation(rule: Rule) -> str:
 
 
 def summary(rule: Rule) -> str:
-    """The documentation's first sentence, on one line."""
-    body = re.sub(r"\A.+\n-{3,}\n+", "", documentation(rule))
-    paragraph = " ".join(body.split("\n\n")[0].split())
-    return re.split(r"(?<=[.!?])\s+(?=[A-Z`])", paragraph, maxsplit=1)[0]
+    """What it finds in one sentence: the first of its documentation, before any section; else of its file."""
+    lead = documentation(rule).partition("\n\n")[0]
+    if _SECTION.match(lead):
+        file = inspect.getmodule(type(rule))
+        lead = (inspect.getdoc(file) if file is not None else "") or _SECTION.sub("", documentation(rule))
+    sentence = " ".join(lead.partition("\n\n")[0].split()).removeprefix(f"{rule.code}: ")
+    sentence = sentence[:1].upper() + sentence[1:]
+    return re.split(r"(?<=[.!?])\s+(?=[A-Z`])", sentence, maxsplit=1)[0]
 
 
 def as_markdown(rule: Rule) -> str:
     """A rule's page; the documentation is made of the same text."""
-    body = re.sub(r"^(.+)\n-{3,}\n+", r"## \1\n\n", documentation(rule), flags=re.MULTILINE)
+    body = _SECTION.sub(r"## \1\n\n", documentation(rule))
     body = re.sub(r"::$", ":", body, flags=re.MULTILINE)
     proof = f"Proof: `{rule.proof.probe}`, {rule.proof.quantity}."
     return f"# {rule.name} ({rule.code})\n\nLevel: **{rule.level}**. {proof}\n\n{body}\n"

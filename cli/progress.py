@@ -29,9 +29,10 @@ class Bar:
 
     def __call__(self, phase: str, done: int, total: int) -> None:
         """Show how far a phase is; the bar goes when all that was begun is done."""
-        if time.monotonic() - self._started < _PATIENCE:
+        is_new = phase not in self._tasks
+        if is_new and (done == total or time.monotonic() - self._started < _PATIENCE):
             return
-        if phase not in self._tasks:
+        if is_new:
             self._bar.start()
             self._tasks[phase] = self._bar.add_task(phase, total=total)
             # The bar hides the cursor; a run that ends early must bring it back.

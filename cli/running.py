@@ -25,6 +25,9 @@ def run(arguments: Sequence[str]) -> int:
     _print_whatever_the_encoding()
     try:
         return cli.main(list(arguments), prog_name="mlfix", standalone_mode=False) or exits.CLEAN
+    except click.UsageError as error:
+        _show_usage(error)
+        return error.exit_code
     except click.ClickException as error:
         error.show()
         return error.exit_code
@@ -37,6 +40,15 @@ def run(arguments: Sequence[str]) -> int:
         traceback.print_exc()
         click.echo("mlfix: error: internal error: please report it with the lines above", err=True)
         return exits.FAILED
+
+
+def _show_usage(error: click.UsageError) -> None:
+    message = error.format_message()
+    if error.ctx is None or message.startswith("Usage:"):  # the help itself, where no command was given
+        click.echo(message, err=True)
+        return
+    click.echo(f"mlfix: error: {message}", err=True)
+    click.echo(f"`{error.ctx.command_path} --help` tells more", err=True)
 
 
 def _print_whatever_the_encoding() -> None:

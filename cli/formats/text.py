@@ -103,7 +103,7 @@ def _fix(console: Console, finding: Finding, root: Path) -> None:
         style = (
             {"+": "green", "-": "red", "@": "cyan"}.get(line[:1], "") if not line.startswith(("+++", "---")) else "dim"
         )
-        console.print(Text(f"    {line}", style=style))
+        console.print(Text(f"    {line}".rstrip(), style=style))
 
 
 def _summary(console: Console, report: Report) -> None:

@@ -28,7 +28,7 @@ def test_safe_fixes_are_applied_and_the_rest_is_told(empty: Place) -> None:
     assert result.stdout == "fixed a.py:5: old-call: use `torch.new`\nfixed b.py:3: old-call: use `torch.new`\n"
     assert result.stderr.splitlines() == [
         "2 fixed in 2 files, 2 left",
-        "1 of those left: fix is unsafe (changes what is trained); --unsafe or --rule applies it",
+        "1 of those left has an unsafe fix, which changes what is trained: --unsafe or --rule",
         "`mlfix undo` takes this back",
     ]
 

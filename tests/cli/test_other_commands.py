@@ -42,6 +42,7 @@ def test_every_rule_has_a_summary_of_one_sentence(rule) -> None:
     assert 20 < len(text) < 400
     assert "\n" not in text
     assert "---" not in text
+    assert rule.code not in text
 
 
 def test_explain(empty: Place) -> None:
@@ -58,6 +59,11 @@ def test_explain(empty: Place) -> None:
 @pytest.mark.parametrize("rule", [pytest.param(r, id=r.name) for r in all_rules()])
 def test_every_rule_is_explained(empty: Place, rule) -> None:
     assert empty.mlfix("explain", rule.name).stdout == as_markdown(rule)
+
+
+def test_explain_what_every_scan_looks_for(empty: Place) -> None:
+    for name in ("unused-suppression", "MLF001"):
+        assert "comments that silence nothing" in empty.mlfix("explain", name).stdout
 
 
 def test_explain_what_there_is_not(empty: Place) -> None:
@@ -130,7 +136,25 @@ def test_version(empty: Place) -> None:
     assert empty.process("--version").stdout.decode() == f"mlfix {__version__}\n"
 
 
-def test_an_unknown_command(empty: Place) -> None:
-    result = empty.mlfix("scna")
-    assert result.exit_code == 2
-    assert "No such command 'scna'" in result.stderr
+@pytest.mark.parametrize(
+    ("arguments", "message", "command"),
+    [
+        (["scna"], "No such command 'scna'", "mlfix"),
+        (["scan", "--jobs", "-1"], "Invalid value for '--jobs'", "mlfix scan"),
+        (["scan", "--formt", "json"], "No such option '--formt'", "mlfix scan"),
+        (["apply", "--level", "high"], "Invalid value for '--level'", "mlfix apply"),
+        (["explain"], "name a rule: ", "mlfix explain"),
+    ],
+)
+def test_a_wrong_command_line(empty: Place, arguments: list[str], message: str, command: str) -> None:
+    done = empty.process(*arguments)
+    assert done.returncode == 2
+    first, second = done.stderr.decode().splitlines()
+    assert first.startswith(f"mlfix: error: {message}")
+    assert second == f"`{command} --help` tells more"
+
+
+def test_no_command_shows_the_help(empty: Place) -> None:
+    done = empty.process()
+    assert done.returncode == 2
+    assert done.stderr.decode().startswith("Usage: mlfix [OPTIONS] COMMAND")
