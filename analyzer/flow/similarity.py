@@ -18,7 +18,16 @@ from .construction import Constructions
 from .diagonal import Diagonals
 from .identity import Identity, Sameness, adds_axes
 from .pairs import pairs_of
-from .tensors import UNCHANGED, Operation, is_called_widely, is_open_parameter, is_row_constant, is_scalar, operation
+from .tensors import (
+    UNCHANGED,
+    Operation,
+    is_called_widely,
+    is_open_parameter,
+    is_row_constant,
+    is_scalar,
+    near_sources,
+    operation,
+)
 from .values import Evaluator, Flow, Known, Operand
 
 _KEPT = UNCHANGED | {"clamp", "clamp_", "clamp_min", "clamp_max", "clip", "nan_to_num", "squeeze", "unsqueeze"}
@@ -130,7 +139,7 @@ class Similarities(Evaluator[Similarity]):
     def _name(self, op: Operand) -> Sequence[Known[Similarity]] | None:
         if is_open_parameter(op, self.project) and is_called_widely(op, self.project):
             return []
-        sources = self.flow.sources(op)
+        sources = near_sources(op, self.project)
         if not sources:
             return None
         parts = [self._from(s) for s in sources]

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 
 from ..graph.symbols import Symbol
 from ..source.scopes import Kind
-from .values import Operand
+from .values import Operand, Source
 
 if TYPE_CHECKING:
     from ..graph.project import Project
@@ -81,6 +81,16 @@ def is_called_widely(op: Operand, project: Project) -> bool:
     return name in ("forward", "__call__") or len(project.possible_call_sites(name)) > _MOST_SITES
 
 
+def near_sources(op: Operand, project: Project) -> list[Source]:
+    """Where a value comes from, the callers of a widely called function left out."""
+    bindings = project.flow.reaching(op.frame.scope).at(op.node) or frozenset()
+    passed = [b for b in bindings if b.kind is Kind.PARAMETER]
+    if not passed or op.frame.arguments is not None or not is_called_widely(op, project):
+        return project.flow.sources(op)
+    own = sorted(bindings - set(passed), key=lambda b: getattr(b.node, "lineno", 0))
+    return [s for b in own for s in project.flow.of_binding(b, op.frame)]
+
+
 def constant(node: ast.expr | None) -> object:
     """The value of a literal, with its sign; None for anything else."""
     if isinstance(node, ast.Constant):
@@ -117,7 +127,7 @@ def is_scalar(op: Operand, project: Project, depth: int = 0) -> bool:
                 return True
             if default is not None or is_called_widely(op, project):
                 return default is not None and is_scalar(default, project, depth + 1)
-        sources = project.flow.sources(op)
+        sources = near_sources(op, project)
         if any(s.binding is not None and _annotated_number(s.binding.node) for s in sources):
             return True
         if not sources:
