@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import ast
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from functools import cached_property
 from typing import TYPE_CHECKING
@@ -62,6 +62,8 @@ class Made:
     prepared: bool = False
     operand: Operand | None = field(compare=False, default=None)
     accelerator: Operand | None = field(compare=False, default=None)
+    planned: tuple[tuple[str, int], ...] = field(compare=False, default=())
+    """Names and positions of the parameters that count steps, where the project has a planner of its own."""
 
     @property
     def place(self) -> tuple[str, int, int]:
@@ -103,6 +105,10 @@ class Makers(Evaluator[Made]):
         if isinstance(symbol, str):
             return self._outside(op, node, symbol)
         if symbol is not None:
+            own = _own_planner(self.project, symbol)
+            if own:
+                known = self._made(op, symbol.qualname)
+                return [replace(known, what=replace(known.what, planned=own))]
             if self.project.symbols.klass(symbol) is None:
                 return None
             return [self._made(op, symbol.qualname)] if is_scheduler(self.project, symbol) else []
@@ -144,6 +150,15 @@ class Makers(Evaluator[Made]):
         ]
 
 
+def _own_planner(project: Project, symbol: Symbol) -> tuple[tuple[str, int], ...]:
+    """The step counts among the parameters of a project's own ``get_scheduler`` or ``get_..._schedule_with_warmup``."""
+    function = project.symbols.function(symbol)
+    if function is None or symbol.qualname not in PLANNERS:
+        return ()
+    counts = ("num_training_steps", "num_warmup_steps")
+    return tuple((name, function.parameters.index(name)) for name in counts if name in function.parameters)
+
+
 def is_scheduler(project: Project, klass: Symbol) -> bool:
     """Whether a class of the project is a torch scheduler."""
     return project.symbols.is_subclass(klass, _BASES)
@@ -178,9 +193,9 @@ class Schedules:
                 continue
             seen.add((site.path, site.line))
             module = self._project.try_module(site.path)
-            for call in module.calls() if module is not None else ():
+            for call in module.calls_on(site.line) if module is not None else ():
                 # An argument says where the scheduler is to be (or what the loss was): nothing is counted then.
-                if module is not None and call.lineno == site.line and not call.args and not call.keywords:
+                if module is not None and not call.args and not call.keywords:
                     found += self._of_call(module, call)
         return found
 
@@ -243,11 +258,12 @@ def written_at(flow: Flow, op: Operand) -> Operand:
 
 
 def may_plan(facts: FileFacts) -> bool:
-    """Whether a file may hold a scheduler's plan: it makes schedulers or loaders, or moves something on."""
+    """Whether a file may hold a scheduler's plan: it makes schedulers or loaders, or trains."""
+    called = {call.callee.rpartition(".")[2] for call in facts.calls}
     return (
         _makes_scheduler(facts)
         or any(name.endswith("DataLoader") for name in facts.names)
-        or any(call.callee.endswith(".step") for call in facts.calls)
+        or ("step" in called and "backward" in called)
     )
 
 
@@ -275,19 +291,26 @@ def plans(flow: Flow, made: Made) -> list[Plan]:
     package, name = made.kind.partition(".")[0], made.kind.rpartition(".")[2]
     if name == "LambdaLR" and package == "torch":
         return _of_lambda(flow, op)
+    if made.planned:
+        return _of_table(op, dict(made.planned))
     if "." not in made.kind or package not in ("torch", "transformers", "diffusers"):
         return _of_own_class(op)
     table = _TORCH.get(name) or _WARMED.get(name) or _NAMED[package]
-    found = [
-        Plan(parameter, op.sub(node), is_warmup=parameter == "num_warmup_steps")
-        for parameter, position in table.items()
-        if (node := _argument(op.node, parameter, position)) is not None
-    ]
+    found = _of_table(op, table)
     if name == "OneCycleLR" and not found:
         epochs, each = _argument(op.node, "epochs", 3), _argument(op.node, "steps_per_epoch", 4)
         if epochs is not None and each is not None:
             return [Plan("steps_per_epoch", op.sub(each), (op.sub(epochs),))]
     return found
+
+
+def _of_table(op: Operand, table: Mapping[str, int]) -> list[Plan]:
+    assert isinstance(op.node, ast.Call)
+    return [
+        Plan(parameter, op.sub(node), is_warmup=parameter == "num_warmup_steps")
+        for parameter, position in table.items()
+        if (node := _argument(op.node, parameter, position)) is not None
+    ]
 
 
 def _argument(call: ast.Call, name: str, position: int) -> ast.expr | None:

@@ -276,8 +276,8 @@ def _option_defaults(flow: Flow, home: Origin) -> set[float]:
     found: set[float] = set()
     for site in flow.project.possible_call_sites("add_argument"):
         module = flow.project.try_module(site.path) if site.path == home.path else None
-        for call in module.calls() if module is not None else ():
-            if call.lineno == site.line and _option_name(call) == home.last:
+        for call in module.calls_on(site.line) if module is not None else ():
+            if _option_name(call) == home.last:
                 for keyword in call.keywords:
                     value = keyword.value.value if isinstance(keyword.value, ast.Constant) else None
                     if keyword.arg == "default" and isinstance(value, (int, float)):

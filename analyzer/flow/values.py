@@ -278,8 +278,8 @@ class Flow:
             module = self.project.try_module(site.path)
             if module is None:
                 continue
-            for call in module.calls():
-                if call.lineno != site.line or _last_name(call.func) != (
+            for call in module.calls_on(site.line):
+                if _last_name(call.func) != (
                     owner.qualname.rpartition(".")[2] if owner and name == "__init__" else name
                 ):
                     continue
@@ -302,8 +302,8 @@ class Flow:
         module = self.project.try_module(path)
         if module is None:
             return False
-        for call in module.calls():
-            if call.lineno == line and isinstance(call.func, ast.Attribute) and call.func.attr == name:
+        for call in module.calls_on(line):
+            if isinstance(call.func, ast.Attribute) and call.func.attr == name:
                 for klass in self.classes_of(self.operand(module, call.func.value)):
                     if self.project.symbols.method(klass, name) == symbol:
                         return True
@@ -373,12 +373,8 @@ class Flow:
         sites = self.project.call_sites(klass)
         for site in sites[:MOST_CALLERS]:
             module = self.project.try_module(site.path)
-            for call in module.calls() if module is not None else ():
-                if (
-                    module is not None
-                    and call.lineno == site.line
-                    and _last_name(call.func) == klass.qualname.rpartition(".")[2]
-                ):
+            for call in module.calls_on(site.line) if module is not None else ():
+                if module is not None and _last_name(call.func) == klass.qualname.rpartition(".")[2]:
                     for keyword in call.keywords:
                         if keyword.arg == name:
                             note = f"`{name}` of `{klass.qualname}` is `{module.snippet(keyword.value)}`"

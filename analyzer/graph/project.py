@@ -24,6 +24,7 @@ if TYPE_CHECKING:
 
 _OPEN_MODULES = 64
 _CLOSED_AT_ONCE = 16
+_CLOSED_A_COLLECTION = 512
 
 
 @dataclass(frozen=True, slots=True)
@@ -61,6 +62,7 @@ class Project:
         self.console_scripts = tuple(console_scripts)
         self.symbols = SymbolTable(files)
         self._modules: OrderedDict[str, Module] = OrderedDict()
+        self._closed = 0
         self.consulted: set[str] = set()
         """Paths that the rule at work has looked into, for the cache; the engine clears it."""
 
@@ -99,8 +101,10 @@ class Project:
             for _ in range(_CLOSED_AT_ONCE):
                 self._modules.popitem(last=False)
             self.flow.forget()
-            # Scopes and trees refer to each other; while files are checked nothing else collects them.
-            gc.collect()
+            self._closed += _CLOSED_AT_ONCE
+            # Closed files go without the collector, but for bindings that follow each other in loops.
+            if self._closed % _CLOSED_A_COLLECTION == 0:
+                gc.collect()
         return module
 
     def try_module(self, path: str) -> Module | None:

@@ -207,6 +207,17 @@ class Module:
             found.setdefault(call.lineno, []).append(call)
         return found
 
+    def calls_on(self, line: int) -> list[ast.Call]:
+        """The calls that start on a line, in source order."""
+        return self._calls_by_line.get(line, [])
+
+    @cached_property
+    def _calls_by_line(self) -> dict[int, list[ast.Call]]:
+        table: dict[int, list[ast.Call]] = {}
+        for call in self._calls:
+            table.setdefault(call.lineno, []).append(call)
+        return table
+
     @cached_property
     def _calls(self) -> list[ast.Call]:
         return sorted((n for n in self.nodes if isinstance(n, ast.Call)), key=lambda n: (n.lineno, n.col_offset))

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import ast
+import weakref
 from collections.abc import Iterator
 from dataclasses import dataclass, field
 from enum import Enum
@@ -57,17 +58,30 @@ class Binding:
     previous: set[Binding] = field(default_factory=set)
 
 
-@dataclass(eq=False)
 class Scope:
-    """A module, class or function body."""
+    """A module, class or function body.
 
-    node: ScopeNode
-    qualname: str
-    parent: Scope | None
-    children: list[Scope] = field(default_factory=list)
-    bindings: dict[str, list[Binding]] = field(default_factory=dict)
-    foreign: set[str] = field(default_factory=set)
-    """Names declared ``global`` or ``nonlocal``."""
+    Attributes:
+        node: the syntax node that opens it.
+        qualname: its qualified name (``Net.forward``), "" for the module.
+        children: the scopes directly inside it.
+        bindings: what gives each key a value in it.
+        foreign: names declared ``global`` or ``nonlocal``.
+    """
+
+    def __init__(self, node: ScopeNode, qualname: str, parent: Scope | None) -> None:
+        self.node = node
+        self.qualname = qualname
+        self.children: list[Scope] = []
+        self.bindings: dict[str, list[Binding]] = {}
+        self.foreign: set[str] = set()
+        # Weak, so that a closed file's tree goes at once and not when the collector comes; its module keeps the root.
+        self._parent = weakref.ref(parent) if parent is not None else None
+
+    @property
+    def parent(self) -> Scope | None:
+        """The scope around it, None for the module."""
+        return self._parent() if self._parent is not None else None
 
     def __repr__(self) -> str:
         return f"Scope({self.qualname or '<module>'})"

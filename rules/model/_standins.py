@@ -151,8 +151,8 @@ class StandIns:
             if Symbol(site.path, site.scope.partition(".")[0]) not in self.project.reach.trained:
                 continue
             module = self.project.try_module(site.path)
-            for call in module.calls() if module is not None else ():
-                if module is not None and call.lineno == site.line and self.project.resolve(module, call.func) == built:
+            for call in module.calls_on(site.line) if module is not None else ():
+                if module is not None and self.project.resolve(module, call.func) == built:
                     return module, call
         return None
 
