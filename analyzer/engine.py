@@ -23,7 +23,7 @@ from .reading import Reading, facts_by_path
 from .rule import Rule
 from .selection import is_in, select
 from .source.facts import FileFacts
-from .source.reader import Sources, Unreadable, digest_of
+from .source.reader import Sources, Unreadable, collector_paused, digest_of
 from .version import __version__
 
 BYTES_WORTH_A_POOL = 1_500_000
@@ -79,7 +79,8 @@ def scan(request: Request) -> Report:
     settings = request.settings
     discovery = discover(request.root, settings.exclude, settings.respect_gitignore)
     sources = Sources(request.root, request.overlay)
-    memory = _Run(request, sources, discovery).memory()
+    with collector_paused():
+        memory = _Run(request, sources, discovery).memory()
     findings = [f for c in memory.checked.values() for f in c.findings]
     problems = [*discovery.problems, *memory.problems.values()]
     problems += [p for c in memory.checked.values() for p in c.problems]

@@ -6,12 +6,12 @@ import posixpath
 from functools import cached_property
 from typing import TYPE_CHECKING
 
-import networkx as nx
-
 from ..source.facts import IMPORT_STAR, FileFacts
 from .symbols import Symbol
 
 if TYPE_CHECKING:
+    import networkx as nx
+
     from .project import Project
 
 _TEST_FOLDERS = {"test", "tests", "testing"}
@@ -30,7 +30,7 @@ class Graphs:
     @cached_property
     def imports(self) -> nx.DiGraph:
         """Which file imports which."""
-        graph = nx.DiGraph()
+        graph = _new_graph()
         graph.add_nodes_from(self.project.files)
         symbols = self.project.symbols
         for path, facts in self.project.files.items():
@@ -46,7 +46,7 @@ class Graphs:
     @cached_property
     def classes(self) -> nx.DiGraph:
         """Which class derives from which; bases outside the project are dotted names."""
-        graph = nx.DiGraph()
+        graph = _new_graph()
         for path, facts in self.project.files.items():
             for klass in facts.classes:
                 symbol = Symbol(path, klass.qualname)
@@ -58,7 +58,7 @@ class Graphs:
     @cached_property
     def calls(self) -> nx.DiGraph:
         """Which function (or top-level code) calls or instantiates which; ``line`` and ``path`` on each edge."""
-        graph = nx.DiGraph()
+        graph = _new_graph()
         for path, facts in self.project.files.items():
             for call in facts.calls:
                 target = self.project.called(path, call)
@@ -86,12 +86,26 @@ class Graphs:
     @cached_property
     def reachable_files(self) -> frozenset[str]:
         """Files that some entry point imports, directly or not; the entry points too."""
-        found: set[str] = set()
-        for entry in self.entry_points():
-            if entry not in found:
-                found.add(entry)
-                found |= nx.descendants(self.imports, entry)
-        return frozenset(found)
+        return frozenset(found for entry in self.entry_points() for found in (entry, *self.imported_by(entry)))
+
+    def imported_by(self, path: str) -> set[str]:
+        """The files that a file imports, directly or not."""
+        import networkx as nx
+
+        return nx.descendants(self.imports, path)
+
+    def importers_of(self, path: str) -> set[str]:
+        """The files that import a file, directly or not."""
+        import networkx as nx
+
+        return nx.ancestors(self.imports, path)
+
+
+def _new_graph() -> nx.DiGraph:
+    # Imported here: most scans ask for no graph, and the import costs a tenth of a second.
+    import networkx as nx
+
+    return nx.DiGraph()
 
 
 def is_test(path: str) -> bool:

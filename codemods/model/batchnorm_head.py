@@ -5,8 +5,6 @@ from __future__ import annotations
 import ast
 import re
 
-import networkx as nx
-
 from ...analyzer.checking import NoFix
 from ...analyzer.findings import Applicability, Edit, Finding, Fix
 from ...analyzer.flow.heads import Head, argument, heads
@@ -60,8 +58,7 @@ def _refuse_readers(head: Head, module: Module, project: Project) -> None:
     children = "|".join(re.escape(n) for n in names if n.isidentifier())
     attribute = re.escape(head.attribute)
     reader = re.compile(rf"\.{attribute}(\.({children})\b|\[)|[\"'.]{attribute}\.({children})\.(weight|bias)\b")
-    graph = project.graphs.imports
-    for path in sorted({module.path, *nx.ancestors(graph, module.path)}):
+    for path in sorted({module.path, *project.graphs.importers_of(module.path)}):
         other = module if path == module.path else None
         text = other.text if other is not None else project.sources.read(path).decode(errors="replace")
         found = reader.search(text)

@@ -7,8 +7,6 @@ import posixpath
 from collections.abc import Mapping
 from typing import Any
 
-import networkx as nx
-
 from ...analyzer.checking import NoFix
 from ...analyzer.findings import Applicability, Edit, Finding, Fix
 from ...analyzer.graph.project import Project
@@ -174,8 +172,7 @@ def _imported(module: Module, project: Project, wanted: Symbol, spare: ast.Impor
             return item.local, [remove_statement(module, spare)] if spare is not None else []
     if module.path == wanted.path:
         return wanted.qualname, []
-    imports = project.graphs.imports
-    if wanted.path in imports and module.path in imports and nx.has_path(imports, wanted.path, module.path):
+    if module.path in project.graphs.imported_by(wanted.path):
         raise NoFix(f"{wanted.path} imports {module.path}: import `{wanted.qualname}` where that makes no circle")
     if wanted.qualname in module.root_scope.bindings:
         raise NoFix(f"`{wanted.qualname}` is already something else in {module.path}: import it under another name")

@@ -13,7 +13,6 @@ from importlib.resources import files
 from types import MappingProxyType
 from typing import Any
 
-import yaml
 from packaging.specifiers import SpecifierSet
 from packaging.version import Version
 
@@ -233,5 +232,7 @@ def _lower_bound(specifiers: SpecifierSet) -> Version:
 
 def _load(name: str) -> dict[str, Any]:
     # The C loader is ten times faster; PyYAML lacks it where it was built without libyaml.
+    import yaml  # late: most scans need no facts
+
     loader = getattr(yaml, "CSafeLoader", yaml.SafeLoader)
     return yaml.load(files(__name__).joinpath(name).read_bytes(), Loader=loader)
