@@ -12,7 +12,6 @@ from ..templates import fill
 from . import exits
 
 _PRE_COMMIT = ".pre-commit-config.yaml"
-_REPOSITORY = "https://github.com/mlfix/mlfix"
 
 
 @click.command("init")
@@ -40,7 +39,7 @@ def _configuration(root: Path, entry: str | None) -> None:
 
 def _hook(root: Path) -> None:
     target = root / _PRE_COMMIT
-    block = fill("pre-commit.yaml.j2", repository=_REPOSITORY, version=__version__)
+    block = fill("pre-commit.yaml.j2", version=__version__)
     if not target.exists():
         _write(target, "repos:\n" + block)
         click.echo(f"wrote {target}; `pre-commit install` turns it on")

@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 
 import pytest
+import yaml
 from mlfix.analyzer.project.settings import load_settings
 from mlfix.analyzer.version import __version__
 from mlfix.cli.explain_command import as_markdown, summary
@@ -83,7 +84,7 @@ def test_init_in_an_empty_folder(empty: Place) -> None:
     assert settings.path == empty.root / "mlfix.toml"
     hook = empty.read(".pre-commit-config.yaml").decode()
     assert "repos:\n  - repo: " in hook
-    assert f"rev: v{__version__}" in hook
+    assert yaml.safe_load(hook)["repos"][0]["hooks"][0]["additional_dependencies"] == [f"mlfix-torch>={__version__}"]
     before = empty.contents()
     assert empty.mlfix("init").stdout.splitlines() == ["kept mlfix.toml", "kept .pre-commit-config.yaml"]
     assert empty.contents() == before
