@@ -44,11 +44,13 @@ class AmpImport(Rule):
 
     Example
     -------
-    .. code-block:: python
+    Bad::
 
         # requirements.txt: torch==1.9.0
         from torch.amp import autocast, GradScaler           # torch 1.9 has no torch.amp
         with autocast("cuda", enabled=use_amp): ...
+
+    Good::
 
         from torch.cuda.amp import autocast, GradScaler
         with autocast(enabled=use_amp): ...

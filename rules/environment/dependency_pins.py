@@ -42,10 +42,12 @@ class DependencyPins(Rule):
 
     Example
     -------
-    .. code-block:: text
+    Bad::
 
         torch==1.9.0
         torchvision==0.19.0        # is built for torch 2.4.0
+
+    Good::
 
         torch==2.4.0
         torchvision==0.19.0

@@ -59,10 +59,12 @@ class MissingDiagonalMask(Rule):
 
     Example
     -------
-    .. code-block:: python
+    Bad::
 
         logits = z @ z.t() / temperature
         loss = F.cross_entropy(logits, partner)          # row i holds exp(z_i . z_i / t)
+
+    Good::
 
         self_pairs = torch.eye(logits.size(-1), dtype=torch.bool, device=logits.device)
         loss = F.cross_entropy(logits.masked_fill(self_pairs, float("-inf")), partner)

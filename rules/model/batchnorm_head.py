@@ -35,9 +35,11 @@ class BatchnormHead(Rule):
 
     Example
     -------
-    .. code-block:: python
+    Bad::
 
         self.head = BN_Linear(dim, num_classes) if num_classes > 0 else nn.Identity()
+
+    Good::
 
         self.head = nn.Linear(dim, num_classes) if num_classes > 0 else nn.Identity()
 

@@ -44,7 +44,7 @@ class SchedulerAccumulation(Rule):
 
     Example
     -------
-    ::
+    Bad::
 
         scheduler = CosineAnnealingLR(optimizer, T_max=epochs * len(loader))
         ...
@@ -52,7 +52,7 @@ class SchedulerAccumulation(Rule):
             optimizer.step()
             scheduler.step()
 
-    Plan in optimizer steps instead::
+    Good, planned in optimizer steps::
 
         scheduler = CosineAnnealingLR(optimizer, T_max=epochs * math.ceil(len(loader) / accumulation))
 
@@ -71,7 +71,7 @@ class SchedulerAccumulation(Rule):
     name = "scheduler-accumulation"
     code = "MLF501"
     level = Level.BREAKS
-    symptom = "the learning rate at the end of the training is far from the one that the schedule plans"
+    symptom = "The learning rate at the end of training is far from the one that the schedule plans."
     proof = Proof("learning-rate", "learning rate at the end of the plan / planned final learning rate")
     triggers = (b"sched", b"Sched", b"optim", b"Optim", b"AnnealingLR", b"LambdaLR")
     VALID = VALID
