@@ -9,6 +9,7 @@ from collections.abc import Iterable
 from typing import Any
 
 from .facts import IMPORT_STAR, MAIN_PART, Call, ClassFacts, FileFacts, FunctionFacts, Import
+from .nodes import child_fields
 
 _LONGEST_WORD = 60
 _BUILTINS = frozenset(dir(builtins))
@@ -117,7 +118,7 @@ class _Collector:
         plain = self.plain.setdefault(owner, set())
         # An explicit stack, in source order: deep expressions must not exhaust the interpreter's own.
         stack: list[Any] = list(body)[::-1]
-        pop, push = stack.pop, stack.append
+        pop, push, fields_of = stack.pop, stack.append, child_fields
         while stack:
             node = pop()
             kind = type(node)  # the narrowing below is by identity, for speed
@@ -141,10 +142,13 @@ class _Collector:
                 push(node.value)
                 continue
             if kind is ast.Call:
-                self.call(node, name, shadowed)
-                stack.extend(node.keywords)
-                stack.extend(node.args)
-                push(node.func)
+                callee = self.call(node, name, shadowed)
+                stack += node.keywords
+                stack += node.args
+                if callee is None:
+                    push(node.func)
+                else:
+                    used.add(callee)
                 continue
             if kind is ast.FunctionDef or kind is ast.AsyncFunctionDef:
                 inner.append((*self.function(node, name, shadowed), owner if name or owner else node.name))
@@ -162,6 +166,8 @@ class _Collector:
             if kind is ast.Import or kind is ast.ImportFrom:
                 self.bind_import(node, name)
                 continue
+            if node is None:  # a default or a key that is not there
+                continue
             if kind is ast.Assign:
                 self.assignment(node, name, shadowed)
             elif kind is ast.If and not name and is_main_guard(node.test):
@@ -169,11 +175,11 @@ class _Collector:
                 inner.insert(0, ([*node.body], "", shadowed, MAIN_PART))
                 stack.extend(reversed(node.orelse))
                 continue
-            for field in node._fields:
+            for field in fields_of(kind):
                 child = getattr(node, field, None)
                 if type(child) is list:
-                    stack.extend(c for c in reversed(child) if isinstance(c, ast.AST))
-                elif isinstance(child, ast.AST) and not isinstance(child, ast.expr_context):
+                    stack += child[::-1]
+                elif child is not None:
                     push(child)
         for nested in inner:
             self.scope(*nested)
@@ -201,23 +207,23 @@ class _Collector:
             return None
         return f"{target}.{rest}" if rest else target
 
-    def call(self, node: ast.Call, scope: str, shadowed: frozenset[str]) -> None:
-        """Record a call and notice look-ups by computed names."""
-        callee = self.resolve(node.func, shadowed)
+    def call(self, node: ast.Call, scope: str, shadowed: frozenset[str]) -> str | None:
+        """Record a call and notice look-ups by computed names; returns the callee where it comes from an import."""
+        imported = callee = self.resolve(node.func, shadowed)
         if callee is None:
-            chain = dotted(node.func)
-            if chain is None:
-                chain = f"?.{node.func.attr}" if type(node.func) is ast.Attribute else None
-            elif "." in chain and not chain.startswith(("self.", "cls.")):
-                chain = "?." + chain.rpartition(".")[2]
-            callee = chain
+            callee = dotted(node.func)
+            if callee is None:
+                callee = f"?.{node.func.attr}" if type(node.func) is ast.Attribute else None
+            elif "." in callee and not callee.startswith(("self.", "cls.")):
+                callee = "?." + callee.rpartition(".")[2]
         if callee is None:
-            return
+            return None
         if callee in _LOOKUPS or (
             callee == "getattr" and len(node.args) > 1 and not isinstance(node.args[1], ast.Constant)
         ):
             self.is_dynamic = True
         self.calls.append(Call(callee, node.lineno, scope))
+        return imported
 
     def function(
         self, node: ast.FunctionDef | ast.AsyncFunctionDef, scope: str, shadowed: frozenset[str]

@@ -5,20 +5,40 @@ from __future__ import annotations
 import ast
 from collections.abc import Iterator
 
-_CONTEXTS = (ast.expr_context, ast.operator, ast.unaryop, ast.boolop, ast.cmpop)
+# Fields that hold no syntax node, or only operators and contexts, which nobody asks about.
+_PLAIN = frozenset(
+    {"arg", "asname", "attr", "conversion", "ctx", "id", "is_async", "kind", "kwd_attrs", "level", "module", "n", "name",
+     "op", "ops", "rest", "s", "simple", "tag", "type_comment", "type_ignores"}
+)  # fmt: skip
+_CHILD_FIELDS: dict[type[ast.AST], tuple[str, ...]] = {
+    ast.Constant: (),
+    ast.Name: (),
+    ast.Global: (),
+    ast.Nonlocal: (),
+    ast.MatchSingleton: (),
+}
+
+
+def child_fields(kind: type[ast.AST]) -> tuple[str, ...]:
+    """The fields of a kind of node that hold other nodes, in source order."""
+    fields = _CHILD_FIELDS.get(kind)
+    if fields is None:
+        fields = _CHILD_FIELDS[kind] = tuple(name for name in kind._fields if name not in _PLAIN)
+    return fields
 
 
 def children(node: ast.AST) -> list[ast.AST]:
     """A node's direct children in source order, without operators and contexts.
 
-    Does what ``ast.iter_child_nodes`` does in a third of its time: one list instead of two generators.
+    Does what ``ast.iter_child_nodes`` does in a fraction of its time: one list instead of two generators, and no look
+    at fields that never hold a node.
     """
     found: list[ast.AST] = []
-    for name in node._fields:
+    for name in child_fields(type(node)):
         value = getattr(node, name, None)
         if type(value) is list:
-            found += [item for item in value if isinstance(item, ast.AST) and not isinstance(item, _CONTEXTS)]
-        elif isinstance(value, ast.AST) and not isinstance(value, _CONTEXTS):
+            found += [item for item in value if item is not None]
+        elif value is not None:
             found.append(value)
     return found
 
