@@ -203,6 +203,27 @@ with autocast():
 INVALID = (
     Invalid(
         {
+            "setup.py": """\
+from setuptools import setup
+
+_wanted = load_table("versions.json")
+setup(name="layers", install_requires=[_wanted["torch"]])
+""",
+            "docker/Dockerfile": "FROM pytorch/pytorch:2.5.1-cuda12.4-cudnn9-runtime\n",
+            "layers/train.py": """\
+import torch
+
+
+def scaler(enabled):
+    return torch.cuda.amp.GradScaler(enabled=enabled)
+""",
+        },
+        [("layers/train.py", 5)],
+        confidence=Confidence.LOW,
+        why="a new image is no word on the torch that the library supports",
+    ),
+    Invalid(
+        {
             "requirements.txt": "numpy\ntorch==1.9.0  # CUDA 11.1 machines\n",
             "train.py": """\
 import torch

@@ -19,6 +19,16 @@ _PLAIN = "import torch\n\nmodel = torch.nn.Linear(2, 2)\n"
 
 VALID = (
     Valid(
+        {
+            "requirements.txt": "torch>=2.0\n",
+            "docker/cuda/Dockerfile": "FROM ubuntu:22.04\nRUN pip install torch==2.4.0\n",
+            "docker/minimum-cuda/Dockerfile": "FROM ubuntu:20.04\nRUN pip install torch==2.1.0\n",
+            "docker/old/Dockerfile": "FROM python:3.9\nRUN pip install torch==1.13.1\n",
+            "train.py": _PLAIN,
+        },
+        "each image is an environment of its own",
+    ),
+    Valid(
         {"requirements.txt": "tqdm\ntorch==1.9.0\ntorchvision==0.10.0\ntorchaudio==0.9.0\n", "train.py": _PLAIN},
         "the releases belong together",
     ),
@@ -273,5 +283,16 @@ dependencies = ["torch==1.13.0"]
             "train.py": "from torch.cuda.amp import autocast\n\nwith autocast():\n    pass\n",
         },
         why="torch 1.4 has mixed precision under no name: the pin has to go up",
+    ),
+    Invalid(
+        {
+            "requirements.txt": "kornia==0.6.0\n",
+            "setup.py": 'from setuptools import setup\n\nsetup(name="n", install_requires=["kornia==0.6.9"])\n',
+            "Dockerfile": "FROM python:3.9\nRUN pip install kornia==0.6.9\n",
+            "train.py": _PLAIN,
+        },
+        [("requirements.txt", 1)],
+        confidence=Confidence.MEDIUM,
+        why="one pin against two others is one finding",
     ),
 )

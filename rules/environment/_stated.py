@@ -62,10 +62,14 @@ class Stated:
         Args:
             whole: whether it holds for every admitted release, or only for the oldest ones.
         """
-        role = self.speaker.role
-        if role in (Role.DECLARED, Role.CONSTRAINT, Role.LOCKED):
+        if self.is_bound:
             return Confidence.HIGH if whole else Confidence.MEDIUM
         return Confidence.MEDIUM if whole else Confidence.LOW
+
+    @property
+    def is_bound(self) -> bool:
+        """Whether the project itself states the range, and not only an image or an extra beside it."""
+        return self.speaker.role in (Role.DECLARED, Role.CONSTRAINT, Role.LOCKED)
 
     def evidence(self) -> list[Evidence]:
         """The statements that make the range, at most three."""

@@ -134,7 +134,8 @@ class AmpImport(Rule):
             return None
         since = max(v for v in (_api(name).deprecated for name in names) if v is not None)
         lower = declared_lower(project, "torch", module.path)
-        certain = view.all_from(since) and (lower is None or lower >= since)
+        # An image is one place to run in: the code may well support an older torch elsewhere.
+        certain = view.is_bound and view.all_from(since) and (lower is None or lower >= since)
         if lower is not None and any(isinstance(target_of(n, view), Target) and lower < _new_first(n) for n in names):
             return None
         confidence = view.confidence(whole=True) if certain else Confidence.LOW

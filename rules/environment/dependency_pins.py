@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Iterator, Sequence
 from typing import Any, ClassVar
 
@@ -156,20 +157,20 @@ class DependencyPins(Rule):
         )
 
     def _conflicts(self, project: Project) -> Iterator[Finding]:
-        """Two files of one program that ask for releases of a package which exclude each other."""
-        for first, second in project.dependencies.conflicts():
-            if is_side(first.path) or is_side(second.path) or is_record(first.path) or is_record(second.path):
-                continue
-            low, high = sorted((first, second), key=_height)
-            conda = Syntax.CONDA in (low.syntax, high.syntax) or low.path.endswith((".yml", ".yaml"))
-            conda = conda or high.path.endswith((".yml", ".yaml"))
+        """Files of one program that ask for releases of a package which exclude each other, once for each cause."""
+        found = [pair for pair in project.dependencies.conflicts() if not any(_is_beside(one) for one in pair)]
+        for low, others in _causes(found):
+            high = max(others, key=_height)
+            places = (low, *others)
+            conda = any(one.syntax is Syntax.CONDA or one.path.endswith((".yml", ".yaml")) for one in places)
             confidence = Confidence.LOW if conda else Confidence.MEDIUM
-            message = f"`{short(low)}` contradicts `{short(high)}` in {high.path}:{high.line}"
-            evidence = [Evidence(high.path, high.line, f"states `{short(high)}`")]
+            more = f" and {len(others) - 1} more" if len(others) > 1 else ""
+            message = f"`{short(low)}` contradicts `{short(high)}` in {high.path}:{high.line}{more}"
+            evidence = [Evidence(one.path, one.line, f"states `{short(one)}`") for one in others[:_MOST_USES]]
             edits: list[SpecifierEdit] = []
             reason = "one of them is wrong, and which one the files do not say"
             target = _range(high)
-            if target.lower is not None and _range(low).is_exact and low.name != "python":
+            if len(others) == 1 and target.lower is not None and _range(low).is_exact and low.name != "python":
                 try:
                     edits, reason = [raised(project, low, target.lower)], ""
                 except NoPin as error:
@@ -309,6 +310,21 @@ def _bound_edits(project: Project, speakers: Sequence[Requirement], least: Versi
         return [raised(project, one, least) for one in low], ""
     except NoPin as reason:
         return [], str(reason)
+
+
+def _is_beside(one: Requirement) -> bool:
+    return is_side(one.path) or is_record(one.path)
+
+
+def _causes(pairs: Sequence[tuple[Requirement, Requirement]]) -> Iterator[tuple[Requirement, list[Requirement]]]:
+    """Pairs that exclude each other, gathered at the statement in most of them: the lower one where two are alone."""
+    left = list(pairs)
+    while left:
+        counts = Counter(one for pair in left for one in pair)
+        cause = min(counts, key=lambda one: (-counts[one], _height(one), one.path, one.line))
+        own = [pair for pair in left if cause in pair]
+        left = [pair for pair in left if cause not in pair]
+        yield cause, [second if first == cause else first for first, second in own]
 
 
 def _height(one: Requirement) -> Version:

@@ -71,13 +71,18 @@ def test_declared_beats_lock_beats_image(tmp_path: Path) -> None:
     assert answer(all_three) == ("==1.9.0", ["requirements.txt"])
     assert {(first.path, second.path) for first, second in all_three.conflicts()} == {
         ("Dockerfile", "requirements.txt"),
-        ("Dockerfile", "uv.lock"),
         ("requirements.txt", "uv.lock"),
     }
     assert answer(table_of(tmp_path / "b", {"uv.lock": lock, "Dockerfile": image})) == ("==2.1.0", ["uv.lock"])
     assert answer(table_of(tmp_path / "c", {"Dockerfile": image})) == ("==1.13.1", ["Dockerfile"])
     bare = table_of(tmp_path / "d", {"requirements.txt": "torch\n", "Dockerfile": image})
     assert answer(bare) == ("==1.13.1", ["Dockerfile"])
+
+
+def test_images_are_environments_of_their_own(tmp_path: Path) -> None:
+    files = {"requirements.txt": "torch>=2.1\n", "docker/a/Dockerfile": "RUN pip install torch==1.13.1\n"}
+    files["docker/b/Dockerfile"] = "RUN pip install torch==2.4.0\n"
+    assert table_of(tmp_path, files).conflicts() == []
 
 
 def test_image_that_installs_any_version_does_not_decide(tmp_path: Path) -> None:

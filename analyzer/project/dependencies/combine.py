@@ -91,7 +91,8 @@ def conflicting(
     """Pairs of statements of one program that no version can satisfy.
 
     Variants (`requirements-gpu.txt` beside `requirements-cpu.txt`, two environment files, statements under a marker)
-    are meant as alternatives and are no conflict, unless one file includes the other.
+    are meant as alternatives and are no conflict, unless one file includes the other. An image is an environment of its
+    own: it contradicts an exact pin that the program declares, and neither another image nor a lock file.
 
     Args:
         by_folder: one package's requirements by folder.
@@ -103,6 +104,8 @@ def conflicting(
         for first, second in combinations(_one_per_lock(candidates), 2):
             key = (first.path, second.path)
             if key in pairs or key[::-1] in pairs or not _same_program(first, second, includers):
+                continue
+            if _is_choice_of_image(first, second) or _is_choice_of_image(second, first):
                 continue
             if intersection([parse_specifier(first.specifier), parse_specifier(second.specifier)]) is None:
                 pairs[key] = (first, second)
@@ -162,6 +165,13 @@ def _same_program(first: Requirement, second: Requirement, includers: Mapping[st
     if set(homes(first.path)).isdisjoint(homes(second.path)) and not _included(first.path, second.path, includers):
         return False
     return _included(first.path, second.path, includers) or (is_main(first.path) and is_main(second.path))
+
+
+def _is_choice_of_image(image: Requirement, other: Requirement) -> bool:
+    """Whether an image may install what another statement excludes: it stands for itself beside all but a pin."""
+    if image.role is not Role.IMAGE or image.path == other.path:
+        return False
+    return other.role not in _TIERS[0] or not Range(other.name, parse_specifier(other.specifier), (other,)).is_exact
 
 
 def _included(first: str, second: str, includers: Mapping[str, Sequence[str]]) -> bool:
