@@ -196,17 +196,6 @@ class Module:
         """Every call of the file, in source order."""
         yield from self._calls
 
-    def calls_at(self, line: int) -> list[ast.Call]:
-        """The calls that begin on a line."""
-        return self._calls_by_line.get(line, [])
-
-    @cached_property
-    def _calls_by_line(self) -> dict[int, list[ast.Call]]:
-        found: dict[int, list[ast.Call]] = {}
-        for call in self._calls:
-            found.setdefault(call.lineno, []).append(call)
-        return found
-
     def calls_on(self, line: int) -> list[ast.Call]:
         """The calls that start on a line, in source order."""
         return self._calls_by_line.get(line, [])

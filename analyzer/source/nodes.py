@@ -7,27 +7,10 @@ from collections.abc import Iterator
 
 # Fields that hold no syntax node, or only operators and contexts, which nobody asks about.
 _PLAIN = frozenset(
-    [
-        "arg",
-        "asname",
-        "attr",
-        "conversion",
-        "ctx",
-        "id",
-        "is_async",
-        "kind",
-        "kwd_attrs",
-        "level",
-        "module",
-        "name",
-        "op",
-        "ops",
-        "rest",
-        "simple",
-        "tag",
-        "type_comment",
-        "type_ignores",
-    ]
+    (
+        *("arg", "asname", "attr", "conversion", "ctx", "id", "is_async", "kind", "kwd_attrs", "level", "module"),
+        *("name", "op", "ops", "rest", "simple", "tag", "type_comment", "type_ignores"),
+    )
 )
 _CHILD_FIELDS: dict[type[ast.AST], tuple[str, ...]] = {
     ast.Constant: (),

@@ -162,6 +162,11 @@ def key_of(node: ast.AST) -> str | None:
     return None
 
 
+def last_name(node: ast.expr) -> str:
+    """``c`` of ``a.b.c``; "" for anything that is no name."""
+    return node.attr if isinstance(node, ast.Attribute) else node.id if isinstance(node, ast.Name) else ""
+
+
 def build_scopes(tree: ast.Module) -> Scope:
     """All scopes of a file with their bindings; returns the module's."""
     root = Scope(tree, "", None)
