@@ -64,7 +64,7 @@ def _check_makers(module: Module, project: Project, klass: ast.ClassDef, move: d
     symbol = Symbol(module.path, module.qualname(klass))
     for site in project.call_sites(symbol):
         other = project.try_module(site.path)
-        for call in other.calls_at(site.line) if other is not None else ():
+        for call in other.calls_on(site.line) if other is not None else ():
             if call.args or any(k.arg in (None, "device", "device_type") for k in call.keywords) or needs_device:
                 raise NoFix(f"{site.path}:{site.line} makes a {klass.name} with arguments whose places change")
     if needs_device:
