@@ -531,3 +531,29 @@ def test_dependency_file_names(path: str) -> None:
 )  # fmt: skip
 def test_other_names(path: str) -> None:
     assert not is_dependency_file(path)
+
+
+def test_setup_py_with_a_table_of_requirements(tmp_path: Path) -> None:
+    text = """\
+import re
+from setuptools import setup
+
+_wanted = ["tqdm", "torch>=1.4,!=1.12.0", "numpy>=1.17"]
+wanted = {b: a for a, b in (re.findall(r"^(([^!=<>~]+)(?:[!=<>~].*)?$)", x)[0] for x in _wanted)}
+
+
+def pick(*names):
+    return [wanted[name] for name in names]
+
+
+extras = {}
+extras["train"] = pick("torch", "tqdm")
+setup(name="n", install_requires=[wanted["numpy"]], extras_require=extras)
+"""
+    table = read_files(tmp_path, {"setup.py": text})
+    stated = {(one.name, one.specifier, one.line, one.role) for one in table.requirements}
+    assert ("numpy", ">=1.17", 4, Role.DECLARED) in stated
+    assert ("tqdm", "", 4, Role.OPTIONAL) in stated
+    assert {(name, line, role) for name, specifier, line, role in stated if name == "torch" and "1.4" in specifier} == {
+        ("torch", 4, Role.OPTIONAL)
+    }

@@ -17,6 +17,7 @@ from .toml_tables import add_version
 _OPTIONAL = {"tests_require": "tests", "setup_requires": "setup"}
 _DEEPEST = 20
 _MOST_NODES = 5000
+_REQUIREMENT_NAME = re.compile(r"[A-Za-z0-9][\w.-]*(?:\[[^\]]*\])?")
 _REQUIREMENT_FILE = re.compile(r"[\w./-]*req[\w.-]*\.(?:txt|in)$")
 
 
@@ -53,6 +54,7 @@ class _Setup:
         self.bindings: dict[str, list[ast.expr]] = {}
         self.entries: dict[str, list[tuple[ast.expr, ast.expr]]] = {}
         self.calls: list[ast.Call] = []
+        self.functions: dict[str, ast.FunctionDef] = {}
         self.line_starts = [line.at[0] if len(line.at) else None for line in reading.source.lines()]
         for node in ast.walk(tree):
             self._note(node)
@@ -67,6 +69,8 @@ class _Setup:
                     self.entries.setdefault(target.value.id, []).append((target.slice, node.value))
         elif isinstance(node, (ast.AnnAssign, ast.AugAssign)) and isinstance(node.target, ast.Name) and node.value:
             self.bindings.setdefault(node.target.id, []).append(node.value)
+        elif isinstance(node, ast.FunctionDef):
+            self.functions[node.name] = node
         elif isinstance(node, ast.Call):
             name = _last_name(node.func)
             if name == "setup":
@@ -132,6 +136,14 @@ class _Setup:
         elif isinstance(value, ast.Call) and _last_name(value.func) == "dict":
             for keyword in value.keywords:
                 yield keyword.arg, keyword.value
+        elif isinstance(value, ast.DictComp):
+            # A table of requirements by their names, made from one list of them.
+            for source in (node for one in value.generators for node in ast.walk(one.iter)):
+                if isinstance(source, ast.Name) and source.id in self.bindings:
+                    for entry in self._strings(source, depth + 1):
+                        named = _REQUIREMENT_NAME.match(entry.value) if isinstance(entry.value, str) else None
+                        if named is not None:
+                            yield named[0], entry
         elif isinstance(value, ast.Name):
             for bound in self.bindings.get(value.id, ()):
                 yield from self._pairs(bound, depth + 1)
@@ -159,7 +171,7 @@ class _Setup:
             following = self.bindings.get(value.id, [])
         elif isinstance(value, ast.Subscript) and isinstance(value.value, ast.Name):
             key = _text(value.slice)
-            following = [entry for name, entry in self._pairs(value.value) if key is not None and name == key]
+            following = self._entries_named(value.value, key) if key is not None else []
         elif isinstance(value, ast.Call):
             following = self._call(value)
         for part in following:
@@ -168,6 +180,10 @@ class _Setup:
     def _call(self, call: ast.Call) -> list[ast.expr]:
         """What carries strings in a call: `list(x)`, `"...".split()`; a requirement file that it names is included."""
         name = _last_name(call.func)
+        table = self._table_of(name) if isinstance(call.func, ast.Name) else None
+        if table is not None:
+            keys = [key for argument in call.args if (key := _text(argument)) is not None]
+            return [entry for key in keys for entry in self._entries_named(table, key)]
         if name in ("list", "tuple", "sorted", "set") and isinstance(call.func, ast.Name) and len(call.args) == 1:
             return [call.args[0]]
         if (
@@ -181,6 +197,24 @@ class _Setup:
             if text is not None and _REQUIREMENT_FILE.fullmatch(text):
                 self.reading.includes.append(Include(text, call.lineno))
         return []
+
+    def _entries_named(self, table: ast.Name, key: str) -> list[ast.expr]:
+        return [entry for name, entry in self._pairs(table) if name == key]
+
+    def _table_of(self, function: str) -> ast.Name | None:
+        """The dictionary of which a function of this file returns the entries that it is called with."""
+        found = self.functions.get(function)
+        packed = found.args.vararg if found is not None else None
+        if found is None or packed is None:
+            return None
+        for node in ast.walk(found):
+            if not isinstance(node, ast.ListComp) or not isinstance(node.elt, ast.Subscript):
+                continue
+            each = node.generators[0]
+            by_name = isinstance(each.iter, ast.Name) and each.iter.id == packed.arg
+            if by_name and isinstance(node.elt.value, ast.Name) and isinstance(node.elt.slice, ast.Name):
+                return node.elt.value
+        return None
 
     def _piece(self, node: ast.Constant) -> Piece:
         start = self._offset(node.lineno, node.col_offset)
