@@ -8,6 +8,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
+from ..analyzer.project.files import is_left_out
 from ..analyzer.project.settings import Settings, find_root
 from .exits import fail
 
@@ -37,6 +38,9 @@ def target_of(paths: Sequence[Path]) -> Target:
     real = [p.resolve() for p in full]
     if len(real) == 1 and real[0].is_dir():
         root = _project_above(real[0])
+        inner = real[0].relative_to(root).as_posix()
+        if inner != "." and is_left_out(root, inner):
+            root = real[0]  # named on purpose, so it counts, whatever the project around it ignores
     else:
         root = find_root(Path(os.path.commonpath([p if p.is_dir() else p.parent for p in real])))
     only = tuple(dict.fromkeys(p.relative_to(root).as_posix() for p in real))

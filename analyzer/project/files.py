@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable
 from dataclasses import dataclass, field
 from pathlib import Path
 
@@ -118,10 +118,14 @@ def _ignored(path: str, own: GitIgnoreSpec, ignores: Iterable[tuple[str, GitIgno
     return verdict
 
 
-def relative_paths(root: Path, paths: Iterable[Path]) -> Iterator[str]:
-    """Paths inside the root as the rest of mlfix writes them: relative, with ``/``; those outside are left out."""
-    for path in paths:
-        try:
-            yield path.resolve().relative_to(root).as_posix()
-        except ValueError:
-            continue
+def is_left_out(root: Path, folder: str) -> bool:
+    """Whether a walk from the root would not come to a folder: it, or one above it, is ignored or excluded."""
+    ignores: list[tuple[str, GitIgnoreSpec]] = []
+    above = ""
+    for name in folder.split("/"):
+        spec = _gitignore(root, above, Discovery()) if (root / above / ".gitignore").is_file() else None
+        ignores += [(above, spec)] if spec is not None else []
+        above = f"{above}/{name}" if above else name
+        if name in ALWAYS_EXCLUDED or _ignored(above + "/", GitIgnoreSpec.from_lines(()), ignores):
+            return True
+    return False

@@ -259,3 +259,10 @@ def test_more_processes_find_the_same(empty: Place) -> None:
     one, two = empty.process("scan", "--no-cache", "-j1"), empty.process("scan", "--no-cache", "-j2")
     assert one.stdout.rpartition(b" in ")[0] == two.stdout.rpartition(b" in ")[0]
     assert one.returncode == two.returncode == 1
+
+
+def test_an_ignored_folder_that_is_named_is_scanned(place: Place) -> None:
+    place.write({".gitignore": "old/\n", "old/copy/a.py": BAD, "build/b.py": BAD, "train.py": GOOD})
+    assert reported(place) == []
+    assert reported(place, "--config", "mlfix.toml", "old/copy") == [("a.py", 5)]
+    assert reported(place, "--config", "mlfix.toml", "build") == [("b.py", 5)]
