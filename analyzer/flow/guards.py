@@ -59,7 +59,9 @@ class Guards:
         if isinstance(parent, ast.Try):
             return _is_attempt(parent, child)
         if isinstance(parent, (ast.If, ast.IfExp, ast.While)):
-            return child is not parent.test and self.checks_release(module, parent.test)
+            if child is not parent.test and self.checks_release(module, parent.test):
+                return True
+            return isinstance(parent, ast.If) and _is_choice_of_import(parent, child)
         if isinstance(parent, ast.BoolOp):
             earlier = parent.values[: next(n for n, value in enumerate(parent.values) if value is child)]
             return any(self.checks_release(module, value) for value in earlier)
@@ -200,6 +202,9 @@ class Guards:
     def _binding_checks(self, module: Module, binding: Binding, depth: int) -> bool:
         if binding.value is not None and self.checks_release(module, binding.value, depth + 1):
             return True
+        if isinstance(binding.node, ast.arg):
+            default = _default_of(module, binding.node)
+            return default is not None and self.checks_release(module, default, depth + 1)
         if not isinstance(binding.node, ast.stmt):
             return False
         child: ast.AST = binding.node
@@ -234,6 +239,29 @@ def _is_attempt(attempt: ast.Try, child: ast.AST) -> bool:
         return bool(looking) or (bool(broad) and (imports or len(attempt.body) <= _SHORT_BODY))
     tries_import = any(isinstance(s, (ast.Import, ast.ImportFrom)) for s in attempt.body)
     return child in looking or (isinstance(child, ast.ExceptHandler) and tries_import)
+
+
+def _is_choice_of_import(choice: ast.If, child: ast.AST) -> bool:
+    """Whether a branch imports from a package of which the other branch imports something else instead."""
+    if not isinstance(child, ast.ImportFrom) or not child.module:
+        return False
+    other = choice.orelse if child in choice.body else choice.body
+    package = child.module.partition(".")[0]
+    return any(isinstance(s, ast.ImportFrom) and (s.module or "").partition(".")[0] == package for s in other)
+
+
+def _default_of(module: Module, parameter: ast.arg) -> ast.expr | None:
+    """The default value of a parameter."""
+    arguments = module.parent(parameter)
+    if not isinstance(arguments, ast.arguments):
+        return None
+    positional = [*arguments.posonlyargs, *arguments.args]
+    with_default = positional[len(positional) - len(arguments.defaults) :]
+    pairs = [
+        *zip(with_default, arguments.defaults, strict=True),
+        *zip(arguments.kwonlyargs, arguments.kw_defaults, strict=True),
+    ]
+    return next((default for one, default in pairs if one is parameter), None)
 
 
 def _caught(handler: ast.ExceptHandler) -> set[str]:

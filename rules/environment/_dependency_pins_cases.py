@@ -20,6 +20,46 @@ _PLAIN = "import torch\n\nmodel = torch.nn.Linear(2, 2)\n"
 VALID = (
     Valid(
         {
+            "requirements.txt": "torch>=1.7.0\n",
+            "utils/checks.py": """\
+from packaging import version
+
+
+def at_least(current, minimum):
+    return version.parse(current) >= version.parse(minimum)
+""",
+            "utils/devices.py": """\
+import torch
+
+from utils.checks import at_least
+
+
+def no_gradients(has_inference=at_least(torch.__version__, "1.9.0")):
+    def wrap(fn):
+        return (torch.inference_mode if has_inference else torch.no_grad)()(fn)
+
+    return wrap
+""",
+        },
+        "the release is asked in the default of a parameter",
+    ),
+    Valid(
+        {
+            "setup.py": 'from setuptools import setup\n\nsetup(name="n", install_requires=["torch>=2.0"])\n',
+            "n/plugin.py": """\
+class Plugin:
+    def offload(self):
+        if self.generation == 2:
+            from torch.distributed.fsdp import CPUOffloadPolicy as Offload
+        else:
+            from torch.distributed.fsdp import CPUOffload as Offload
+        return Offload()
+""",
+        },
+        "the older name stands in the other branch",
+    ),
+    Valid(
+        {
             "requirements.txt": "torch>=2.0\n",
             "docker/cuda/Dockerfile": "FROM ubuntu:22.04\nRUN pip install torch==2.4.0\n",
             "docker/minimum-cuda/Dockerfile": "FROM ubuntu:20.04\nRUN pip install torch==2.1.0\n",
