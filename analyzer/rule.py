@@ -104,19 +104,17 @@ class Rule(ABC):
             no_fix: why there is no fix, where there is none.
             level: overrides the rule's level for this place.
         """
-        return Finding(
-            rule=self.name,
-            code=self.code,
-            level=level or self.level,
-            confidence=confidence,
-            location=module.location(node),
-            message=message,
-            symptom=self.symptom,
-            evidence=tuple(evidence),
+        is_short = isinstance(node, (ast.expr, ast.arg))
+        return self.finding_at(
+            module.location(node),
+            message,
+            subject=ast.unparse(node) if is_short else module.line_text(node).strip(),
             scope=module.qualname(node),
-            subject=ast.unparse(node) if isinstance(node, (ast.expr, ast.arg)) else module.line_text(node).strip(),
+            evidence=evidence,
+            confidence=confidence,
             repair=repair,
             no_fix=no_fix,
+            level=level,
         )
 
     def finding_at(
@@ -125,6 +123,7 @@ class Rule(ABC):
         message: str,
         *,
         subject: str,
+        scope: str = "",
         evidence: Sequence[Evidence] = (),
         confidence: Confidence = Confidence.HIGH,
         repair: Mapping[str, Any] | None = None,
@@ -141,6 +140,7 @@ class Rule(ABC):
             message=message,
             symptom=self.symptom,
             evidence=tuple(evidence),
+            scope=scope,
             subject=subject,
             repair=repair,
             no_fix=no_fix,
