@@ -20,6 +20,15 @@ _PLAIN = "import torch\n\nmodel = torch.nn.Linear(2, 2)\n"
 VALID = (
     Valid(
         {
+            "requirements.txt": "einops==0.6.0\ntimm==0.6.12\n",
+            "Pipfile": '[packages]\neinops = "*"\ntimm = "*"\n',
+            "Pipfile.lock": '{"default": {"einops": {"version": "==0.8.0"}, "timm": {"version": "==1.0.3"}}}\n',
+            "train.py": _PLAIN,
+        },
+        "a frozen requirement file and a lock of another tool are two ways to install",
+    ),
+    Valid(
+        {
             "requirements.txt": "torch>=1.7.0\n",
             "utils/checks.py": """\
 from packaging import version
@@ -334,5 +343,17 @@ dependencies = ["torch==1.13.0"]
         [("requirements.txt", 1)],
         confidence=Confidence.MEDIUM,
         why="one pin against two others is one finding",
+    ),
+    Invalid(
+        {
+            "pyproject.toml": '[project]\nname = "n"\nversion = "1"\ndependencies = [\n  "einops>=0.8",\n  "timm>=1.0",\n]\n',
+            "poetry.lock": (
+                '[[package]]\nname = "einops"\nversion = "0.6.0"\n\n[[package]]\nname = "timm"\nversion = "0.6.12"\n'
+            ),
+            "train.py": _PLAIN,
+        },
+        [("poetry.lock", 3)],
+        confidence=Confidence.MEDIUM,
+        why="a lock file left behind is one cause",
     ),
 )

@@ -159,7 +159,15 @@ class DependencyPins(Rule):
     def _conflicts(self, project: Project) -> Iterator[Finding]:
         """Files of one program that ask for releases of a package which exclude each other, once for each cause."""
         found = [pair for pair in project.dependencies.conflicts() if not any(_is_beside(one) for one in pair)]
+        stale: set[tuple[str, str]] = set()
         for low, others in _causes(found):
+            # A lock file that was left behind is one cause, however many packages it holds back.
+            if any(one.role is Role.LOCKED for one in (low, *others)):
+                paths = sorted({low.path, others[0].path})
+                pair = (paths[0], paths[-1])
+                if pair in stale:
+                    continue
+                stale.add(pair)
             high = max(others, key=_height)
             places = (low, *others)
             conda = any(one.syntax is Syntax.CONDA or one.path.endswith((".yml", ".yaml")) for one in places)

@@ -71,12 +71,21 @@ def test_declared_beats_lock_beats_image(tmp_path: Path) -> None:
     assert answer(all_three) == ("==1.9.0", ["requirements.txt"])
     assert {(first.path, second.path) for first, second in all_three.conflicts()} == {
         ("Dockerfile", "requirements.txt"),
-        ("requirements.txt", "uv.lock"),
     }
     assert answer(table_of(tmp_path / "b", {"uv.lock": lock, "Dockerfile": image})) == ("==2.1.0", ["uv.lock"])
     assert answer(table_of(tmp_path / "c", {"Dockerfile": image})) == ("==1.13.1", ["Dockerfile"])
     bare = table_of(tmp_path / "d", {"requirements.txt": "torch\n", "Dockerfile": image})
     assert answer(bare) == ("==1.13.1", ["Dockerfile"])
+
+
+def test_a_lock_contradicts_what_it_locks(tmp_path: Path) -> None:
+    files = {
+        "pyproject.toml": '[project]\nname = "n"\nversion = "1"\ndependencies = ["torch>=2.2"]\n',
+        "requirements.txt": "torch==2.3.1\n",
+        "uv.lock": '[[package]]\nname = "torch"\nversion = "2.1.0"\n',
+    }
+    conflicts = table_of(tmp_path, files).conflicts()
+    assert [(first.path, second.path) for first, second in conflicts] == [("pyproject.toml", "uv.lock")]
 
 
 def test_images_are_environments_of_their_own(tmp_path: Path) -> None:

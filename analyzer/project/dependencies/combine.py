@@ -11,6 +11,13 @@ from .names import homes, is_main
 from .ranges import Interval, Range, hull, intersection, interval, parse_specifier, simplify
 from .requirement import Requirement, Role
 
+_PROJECT_FILES = ("pyproject.toml", "setup.py", "setup.cfg")
+_LOCKED_BY = {
+    "pipfile": ("pipfile",),
+    "conda": ("environment", "conda", "meta.y"),
+    "pixi": ("pixi.toml", *_PROJECT_FILES),
+}
+
 _TIERS = (frozenset({Role.DECLARED, Role.CONSTRAINT}), frozenset({Role.LOCKED}), frozenset({Role.IMAGE}))
 
 
@@ -92,7 +99,8 @@ def conflicting(
 
     Variants (`requirements-gpu.txt` beside `requirements-cpu.txt`, two environment files, statements under a marker)
     are meant as alternatives and are no conflict, unless one file includes the other. An image is an environment of its
-    own: it contradicts an exact pin that the program declares, and neither another image nor a lock file.
+    own: it contradicts an exact pin that the program declares, and neither another image nor a lock file. A lock file
+    contradicts the file that it locks; a requirement file beside both is another way to install.
 
     Args:
         by_folder: one package's requirements by folder.
@@ -105,7 +113,11 @@ def conflicting(
             key = (first.path, second.path)
             if key in pairs or key[::-1] in pairs or not _same_program(first, second, includers):
                 continue
-            if _is_choice_of_image(first, second) or _is_choice_of_image(second, first):
+            if any(
+                is_apart(*pair)
+                for is_apart in (_is_choice_of_image, _is_other_tool)
+                for pair in ((first, second), (second, first))
+            ):
                 continue
             if intersection([parse_specifier(first.specifier), parse_specifier(second.specifier)]) is None:
                 pairs[key] = (first, second)
@@ -172,6 +184,15 @@ def _is_choice_of_image(image: Requirement, other: Requirement) -> bool:
     if image.role is not Role.IMAGE or image.path == other.path:
         return False
     return other.role not in _TIERS[0] or not Range(other.name, parse_specifier(other.specifier), (other,)).is_exact
+
+
+def _is_other_tool(lock: Requirement, other: Requirement) -> bool:
+    """Whether a lock file stands beside a file of another tool, which installs without it."""
+    if lock.role is not Role.LOCKED or lock.path == other.path:
+        return False
+    name, stated = (path.rpartition("/")[2].lower() for path in (lock.path, other.path))
+    sources = next((files for kind, files in _LOCKED_BY.items() if name.startswith(kind)), _PROJECT_FILES)
+    return not stated.startswith(sources)
 
 
 def _included(first: str, second: str, includers: Mapping[str, Sequence[str]]) -> bool:
