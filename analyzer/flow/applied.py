@@ -175,7 +175,7 @@ class Application:
     def _is_made_up(self, op: Operand) -> bool:
         """Whether all that a container holds was drawn or counted when the dataset was made."""
         sources = self.flow.sources(op)
-        values = [s.operand.node for s in sources if s.operand is not None and s.operand.node is not None]
+        values = [_unpacked(s.operand.node, s.index) for s in sources if s.operand is not None]
         return bool(values) and all(_draws(v) or isinstance(v, (ast.Constant, ast.List, ast.Tuple)) for v in values)
 
     def _drawn(self, visit: Visit) -> Iterator[ast.AST]:
@@ -355,12 +355,14 @@ class Application:
         for node in own_nodes(visit.scope):
             used: list[ast.expr] = []
             if (isinstance(node, ast.Attribute) and node.attr in _ARRAY_USES) or (
-                isinstance(node, ast.Subscript) and any(isinstance(n, ast.Slice) for n in ast.walk(node.slice))
+                isinstance(node, ast.Subscript) and (_is_written_at(node) or _is_cut(node))
             ):
                 used = [node.value]
             elif isinstance(node, ast.Call):
                 used = self._given_as_arrays(visit, node)
             for value in used:
+                while isinstance(value, ast.UnaryOp):
+                    value = value.operand
                 key = key_of(value)
                 if key in own.keys:
                     yield f"{here}:{key}"
@@ -448,3 +450,21 @@ def _touches(node: ast.AST, marks: _Marks, is_content: bool) -> bool:
 
 def _draws(node: ast.AST) -> bool:
     return any(isinstance(n, ast.Call) and last_name(n.func) in DRAWS for n in ast.walk(node))
+
+
+def _unpacked(node: ast.expr, index: tuple[int, ...]) -> ast.expr:
+    """The part of a written tuple that an unpacking gives: ``b`` of ``x, y = a, b`` at (1,)."""
+    for position in index:
+        if not isinstance(node, (ast.Tuple, ast.List)) or position >= len(node.elts):
+            return node
+        node = node.elts[position]
+    return node
+
+
+def _is_cut(node: ast.Subscript) -> bool:
+    return any(isinstance(n, ast.Slice) for n in ast.walk(node.slice))
+
+
+def _is_written_at(node: ast.Subscript) -> bool:
+    """``tokens[i] = mask``: an entry of a sequence is replaced; a fixed entry (``row["x"] = ...``) is a record's."""
+    return isinstance(node.ctx, ast.Store) and not isinstance(node.slice, ast.Constant)

@@ -159,6 +159,17 @@ class Identity:
                     found |= self._roots(source.operand, depth + 1)
         return frozenset(found - {(id(op.frame.scope), "self")})
 
+    def row_of(self, op: Operand) -> tuple[Operand, str] | None:
+        """The matrix and the row's number of ``s[i]`` and ``s[i, :]`` in a loop that counts rows, else None."""
+        node = op.node
+        if not isinstance(node, ast.Subscript):
+            return None
+        number = node.slice
+        if isinstance(number, ast.Tuple) and len(number.elts) == 2 and _is_all(number.elts[1]):
+            number = number.elts[0]
+        row = key_of(number)
+        return (op.sub(node.value), row) if row is not None and self._is_counter(op.sub(number)) else None
+
     def _element(self, op: Operand) -> tuple[Operand, str | None] | None:
         """The tensor of which a value is one row, with the row's name: ``z[i]``, or ``a`` in ``for a in z``."""
         for _ in range(_DEEPEST):

@@ -8,6 +8,8 @@ from collections.abc import Iterator, Sequence
 from typing import TYPE_CHECKING
 
 from ..graph.symbols import Symbol
+from ..source.scopes import key_of
+from .randomness import GENERATORS, seeding
 from .values import Evaluator, Flow, Known, Operand
 
 if TYPE_CHECKING:
@@ -38,7 +40,11 @@ def runs_in_training(flow: Flow, item: Item, visit: Visit, node: ast.AST) -> boo
     if _is_said_to_evaluate(visit.module, node):
         return False
     for op in (*visit.chain, Operand(node, visit.frame) if isinstance(node, ast.expr) else None):
+        if op is not None and _runs_once(op.module, op.node):
+            return False
         if op is not None and any(_is_off(flow, op.sub(test), wanted) for test, wanted in tests_of(op.module, op.node)):
+            return False
+        if op is not None and _may_be_fresh(flow, op):
             return False
     return not _is_made_for_evaluation(flow, item.klass)
 
@@ -50,6 +56,63 @@ def _is_said_to_evaluate(module: Module, node: ast.AST) -> bool:
     comments = [text.partition("#")[2] for n, text in enumerate(lines) if n == 0 or text.lstrip().startswith("#")]
     words = " ".join(comments)
     return bool(_EVALUATION.search(words)) and not _TRAINING.search(words)
+
+
+def _runs_once(module: Module, node: ast.AST) -> bool:
+    """Whether a node stands under a test of an attribute that the same branch sets: ``if not self.is_seeded: ...``."""
+    for above in module.ancestors(node):
+        if isinstance(above, (ast.FunctionDef, ast.AsyncFunctionDef, ast.Lambda, ast.ClassDef)):
+            return False
+        if isinstance(above, ast.If):
+            read = {key_of(n) for n in ast.walk(above.test) if isinstance(n, ast.Attribute)} - {None}
+            stores = (n for s in above.body for n in ast.walk(s) if isinstance(n, ast.Attribute))
+            if any(isinstance(n.ctx, ast.Store) and key_of(n) in read for n in stores):
+                return True
+    return False
+
+
+def _may_be_fresh(flow: Flow, op: Operand) -> bool:
+    """Whether a switch whose setting is not known chooses between a node and the same without a seed of its own."""
+    below = op.node
+    for above in op.module.ancestors(below):
+        if isinstance(above, (ast.FunctionDef, ast.AsyncFunctionDef, ast.Lambda, ast.ClassDef)):
+            return False
+        if isinstance(above, (ast.If, ast.IfExp)) and below is not above.test:
+            body, rest = _branches(above.body), _branches(above.orelse)
+            mine, other = (body, rest) if below in body else (rest, body)
+            set_to = {"true"} if mine is body else {"false", "none"}
+            if _is_unseeded(flow, op, mine, other):
+                known = _Truths(flow).evaluate(op.sub(above.test))
+                return not known or any(k.what not in set_to for k in known)
+        below = above
+    return False
+
+
+def _branches(part: ast.expr | list[ast.stmt]) -> list[ast.AST]:
+    return [part] if isinstance(part, ast.expr) else [*part]
+
+
+def _is_unseeded(flow: Flow, op: Operand, mine: list[ast.AST], other: list[ast.AST]) -> bool:
+    """Whether the other branch takes an unseeded generator, or calls what this branch calls with fewer arguments."""
+    if any(
+        isinstance(n, (ast.Name, ast.Attribute)) and flow.project.external(op.module, n) in ("random", "numpy.random")
+        for n in (getattr(part, "value", part) for part in other)
+    ):
+        return True
+    calls = [n for part in other for n in ast.walk(part) if isinstance(n, ast.Call)]
+    if any(
+        flow.project.external(op.module, c.func) in GENERATORS and seeding(flow, op.module, c) is None for c in calls
+    ):
+        return True
+    given = {
+        ast.dump(n.func): len(n.args) + len(n.keywords)
+        for part in mine
+        for n in ast.walk(part)
+        if isinstance(n, ast.Call)
+    }
+    return any(
+        len(c.args) + len(c.keywords) < given.get(ast.dump(c.func), 0) and bool(flow.callees(op.sub(c))) for c in calls
+    )
 
 
 def tests_of(module: Module, node: ast.AST) -> Iterator[tuple[ast.expr, bool]]:

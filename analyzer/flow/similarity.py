@@ -243,6 +243,9 @@ class Similarities(Evaluator[Similarity]):
         known = self.evaluate(op.sub(node.value))
         if adds_axes(node.slice):
             return known
+        part = self.identity.row_of(op)
+        if part is not None:
+            return [_row(k, part[1]) for k in known]
         return [replace(k, what=replace(k.what, is_whole=False)) if k.what.stage in _REDUCED else _LOST for k in known]
 
     # Calls.
@@ -321,6 +324,16 @@ class Similarities(Evaluator[Similarity]):
 
 def _is_lost(known: list[Known[Similarity]]) -> bool:
     return all(k.what.stage is Stage.UNKNOWN for k in known)
+
+
+def _row(known: Known[Similarity], number: str) -> Known[Similarity]:
+    """One whole row of a square matrix, with the name of its number."""
+    what = known.what
+    if what.stage in _REDUCED:
+        return replace(known, what=replace(what, is_whole=False))
+    if what.stage not in _MATRIX or what.sameness.is_row or what.is_reshaped or what.block is not None:
+        return _LOST
+    return replace(known, what=replace(what, sameness=replace(what.sameness, is_row=True, row=number)))
 
 
 def _share(known: Known[Similarity]) -> Known[Similarity]:

@@ -211,6 +211,94 @@ loader = DataLoader(Noisy(np.zeros((10, 3))), num_workers=2, worker_init_fn=seed
 """,
         "workers are seeded, items are not",
     ),
+    Valid(
+        """\
+import random
+
+import numpy as np
+import torch
+from PIL import Image
+from torch.utils.data import Dataset
+
+
+class Frames(Dataset):
+    def __init__(self, paths):
+        self.paths = paths
+        self.worker_seeded = False
+
+    def __len__(self):
+        return len(self.paths)
+
+    def __getitem__(self, index):
+        if not self.worker_seeded:
+            random.seed(index)
+            self.worker_seeded = True
+        frame = Image.open(self.paths[index])
+        return frame.rotate(random.uniform(-5, 5))
+""",
+        "seeded once a worker, the stream runs on",
+    ),
+    Valid(
+        """\
+import random
+
+import numpy as np
+import torch
+from PIL import Image
+from torch.utils.data import Dataset
+
+
+def keep_some(height, width, generator=None):
+    return (torch.rand(height, width, generator=generator) < 0.5).float()
+
+
+class Inpainting(Dataset):
+    def __init__(self, fields, resample, seed):
+        self.fields = fields
+        self.resample = resample
+        self.seed = seed
+
+    def __len__(self):
+        return len(self.fields)
+
+    def __getitem__(self, index):
+        field = self.fields[index]
+        if self.resample:
+            mask = keep_some(*field.shape)
+        else:
+            own = torch.Generator().manual_seed(self.seed + index)
+            mask = keep_some(*field.shape, generator=own)
+        return field * mask, field
+""",
+        "a setting chooses between a new mask and one for each item",
+    ),
+    Valid(
+        """\
+import random
+
+import numpy as np
+import torch
+from PIL import Image
+from torch.utils.data import Dataset
+
+
+class Speech(Dataset):
+    def __init__(self, waves, stable, length):
+        self.waves = waves
+        self.stable = stable
+        self.length = length
+
+    def __len__(self):
+        return len(self.waves)
+
+    def __getitem__(self, index):
+        rng = random.Random(index) if self.stable else random
+        wave = np.load(self.waves[index])
+        start = rng.randint(0, len(wave) - self.length)
+        return wave[start : start + self.length]
+""",
+        "a setting chooses between a stream of its own and the global one",
+    ),
 ]
 
 INVALID = [
@@ -546,5 +634,117 @@ class Utterances(Dataset):
         return wave, row["label"]
 """,
         why="a stream for each file name",
+    ),
+    Invalid(
+        """\
+import random
+
+import numpy as np
+import torch
+from torch.utils.data import Dataset
+
+
+def hide_tokens(tokenizer, text, share, rng):
+    tokens = tokenizer(text)["input_ids"]
+    wanted = [-100] * len(tokens)
+    for position in range(len(tokens)):
+        if rng.random() < share:
+            wanted[position] = tokens[position]
+            tokens[position] = tokenizer.mask_token_id
+    return tokens, wanted
+
+
+class Corpus(Dataset):
+    def __init__(self, texts, tokenizer, seed):
+        self.texts, self.tokenizer, self.seed = texts, tokenizer, seed
+
+    def __len__(self):
+        return len(self.texts)
+
+    def __getitem__(self, index):
+        rng = random.Random(self.seed + index)
+        return hide_tokens(self.tokenizer, self.texts[index], 0.15, rng)
+""",
+        at=[("train.py", 26)],
+        fixed="""\
+import random
+
+import numpy as np
+import torch
+from torch.utils.data import Dataset
+
+
+def hide_tokens(tokenizer, text, share, rng):
+    tokens = tokenizer(text)["input_ids"]
+    wanted = [-100] * len(tokens)
+    for position in range(len(tokens)):
+        if rng.random() < share:
+            wanted[position] = tokens[position]
+            tokens[position] = tokenizer.mask_token_id
+    return tokens, wanted
+
+
+class Corpus(Dataset):
+    def __init__(self, texts, tokenizer, seed):
+        self.texts, self.tokenizer, self.seed = texts, tokenizer, seed
+
+    def __len__(self):
+        return len(self.texts)
+
+    def __getitem__(self, index):
+        rng = random.Random(int(torch.randint(2**31, ())))
+        return hide_tokens(self.tokenizer, self.texts[index], 0.15, rng)
+""",
+        why="the same tokens are hidden in each epoch",
+    ),
+    Invalid(
+        """\
+import torch
+from torch.utils.data import Dataset
+
+
+class Counts(Dataset):
+    def __init__(self, files, seed, dose):
+        self.files = files
+        self.seed = seed
+        self.dose = dose
+
+    def __len__(self):
+        return len(self.files)
+
+    def _measure(self, clean, index):
+        stream = torch.Generator(device=clean.device).manual_seed(self.seed + index)
+        counts = torch.poisson(self.dose * torch.exp(-clean), generator=stream)
+        return -torch.log(counts.clamp(min=1.0) / self.dose)
+
+    def __getitem__(self, index):
+        clean = torch.load(self.files[index])
+        return self._measure(clean, index), clean
+""",
+        at=[("train.py", 15)],
+        fixed="""\
+import torch
+from torch.utils.data import Dataset
+
+
+class Counts(Dataset):
+    def __init__(self, files, seed, dose):
+        self.files = files
+        self.seed = seed
+        self.dose = dose
+
+    def __len__(self):
+        return len(self.files)
+
+    def _measure(self, clean, index):
+        stream = torch.Generator(device=clean.device).manual_seed(int(torch.randint(2**31, ())))
+        counts = torch.poisson(self.dose * torch.exp(-clean), generator=stream)
+        return -torch.log(counts.clamp(min=1.0) / self.dose)
+
+    def __getitem__(self, index):
+        clean = torch.load(self.files[index])
+        return self._measure(clean, index), clean
+""",
+        why="the same noise in each epoch, drawn through a negated input",
     ),
 ]

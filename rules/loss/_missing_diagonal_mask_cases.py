@@ -357,6 +357,67 @@ def f(img, txt, t):
 """,
         "the softmax of similarities is the target",
     ),
+    Valid(
+        """\
+import torch
+
+
+def by_anchor(z, y, t):
+    s = z @ z.t() / t
+    total = 0.0
+    for i in range(len(z)):
+        others = torch.ones(len(z), dtype=torch.bool)
+        others[i] = False
+        share = torch.exp(s[i][(y == y[i]) & others]).sum() / torch.exp(s[i][others]).sum()
+        total = total - torch.log(share)
+    return total / len(z)
+""",
+        "the row's own number is left out of the row",
+    ),
+    Valid(
+        """\
+import torch
+
+
+def by_anchor(z, y, t):
+    s = z @ z.t() / t
+    total = 0.0
+    for i in range(len(z)):
+        row = s[i].clone()
+        row[i] = -1e9
+        total = total - (row[y[i]] - torch.logsumexp(row, dim=0))
+    return total / len(z)
+""",
+        "the row's own entry is overwritten",
+    ),
+    Valid(
+        """\
+import torch
+
+
+def by_anchor(z, y, t):
+    e = torch.exp(z @ z.t() / t)
+    total = 0.0
+    for i in range(len(z)):
+        total = total - torch.log(e[i, y[i]] / (e[i].sum() - e[i, i]))
+    return total / len(z)
+""",
+        "the row's own entry is subtracted from its sum",
+    ),
+    Valid(
+        """\
+import torch
+
+
+def to_centres(z, centres, y):
+    d = -torch.cdist(z, centres)
+    total = 0.0
+    for i in range(len(z)):
+        total = total - torch.log(torch.exp(d[i, y[i]]) / torch.exp(d[i]).sum())
+    return total / len(z)
+""",
+        "rows against other vectors",
+    ),
 )
 
 INVALID = (
@@ -931,5 +992,45 @@ def ntx(z1, z2, t=0.5):
 """,
         Confidence.HIGH,
         "log of the row sum, positives from the off-diagonals",
+    ),
+    Invalid(
+        """\
+import torch
+import torch.nn.functional as F
+
+
+def by_anchor(a, b, labels, t=0.07):
+    z = F.normalize(torch.cat([a, b]), dim=1)
+    labels = labels.repeat(2)
+    s = torch.matmul(z, z.T) / t
+    total = torch.zeros((), device=z.device)
+    for i in range(z.size(0)):
+        alike = (labels == labels[i]).float()
+        alike[i] = 0
+        near = (torch.exp(s[i]) * alike).sum()
+        total = total - torch.log(near / torch.exp(s[i]).sum())
+    return total / len(z)
+""",
+        [("train.py", 14)],
+        """\
+import torch
+import torch.nn.functional as F
+
+
+def by_anchor(a, b, labels, t=0.07):
+    z = F.normalize(torch.cat([a, b]), dim=1)
+    labels = labels.repeat(2)
+    s = torch.matmul(z, z.T) / t
+    total = torch.zeros((), device=z.device)
+    for i in range(z.size(0)):
+        alike = (labels == labels[i]).float()
+        alike[i] = 0
+        near = (torch.exp(s[i]) * alike).sum()
+        self_pairs = torch.arange(s.size(-1), device=s.device) == i
+        total = total - torch.log(near / torch.exp(s[i]).masked_fill(self_pairs, 0).sum())
+    return total / len(z)
+""",
+        Confidence.HIGH,
+        "a row of the matrix in a loop over anchors",
     ),
 )
