@@ -6,7 +6,8 @@ import ast
 from collections.abc import Sequence
 from dataclasses import dataclass, field
 
-from .values import Evaluator, Known, Operand
+from .evaluate import Evaluator
+from .frames import Known, Operand
 
 
 @dataclass(frozen=True)

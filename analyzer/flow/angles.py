@@ -11,8 +11,11 @@ from typing import TYPE_CHECKING
 from ..graph.symbols import Symbol
 from ..source.scopes import Binding, Kind, Scope
 from .documented import documented_unit
+from .evaluate import Evaluator
+from .frames import Known, Operand, Source
+from .functions import returned
 from .scales import Product, number, product
-from .values import Evaluator, Flow, Known, Operand, Source, returned
+from .values import Flow
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -192,11 +195,11 @@ def _helper(flow: Flow, op: Operand) -> Conversion | None:
     call = op.node
     assert isinstance(call, ast.Call)
     symbol = flow.project.resolve(op.module, call.func)
-    opened = flow.function(symbol) if isinstance(symbol, Symbol) else None
+    opened = flow.calls.function(symbol) if isinstance(symbol, Symbol) else None
     if opened is None:
         return None
     converted = converted_parameter(flow, *opened)
-    given = flow.bind(call, op.frame, opened[1]).get(converted[0]) if converted is not None else None
+    given = flow.calls.bind(call, op.frame, opened[1]).get(converted[0]) if converted is not None else None
     return None if converted is None or given is None else Conversion(call, converted[1], given)
 
 

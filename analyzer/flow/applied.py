@@ -12,10 +12,12 @@ import re
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field
 
-from ..source.scopes import Kind, key_of
+from ..source.scopes import Kind, key_of, last_name
+from .frames import Operand
+from .functions import own_nodes
 from .items import Item, Visit
-from .randomness import DRAWS, Part, Seeding, SeedParts, last_name, own_nodes
-from .values import Flow, Operand
+from .randomness import DRAWS, Part, Seeding, SeedParts
+from .values import Flow
 
 _READS = {
     *(
@@ -250,7 +252,7 @@ class Application:
         own = marks[id(visit.scope)]
         for inner in self.item.entered.get(id(call), ()):
             theirs = marks[id(inner.scope)]
-            for name, given in self.flow.bind(call, visit.frame, inner.scope).items():
+            for name, given in self.flow.calls.bind(call, visit.frame, inner.scope).items():
                 if _touches(given.node, own, is_content):
                     theirs.keys.add(name)
             if theirs.returns:
@@ -382,7 +384,7 @@ class Application:
         found: list[ast.expr] = []
         for inner in self.item.entered.get(id(call), ()):
             uses = {u.partition(":")[2] for u in self._used_as_arrays(inner)} if inner is not visit else set()
-            bound = self.flow.bind(call, visit.frame, inner.scope)
+            bound = self.flow.calls.bind(call, visit.frame, inner.scope)
             found += [given.node for parameter, given in bound.items() if parameter in uses]
         return found
 

@@ -96,7 +96,7 @@ def _may_be(flow: Flow, module: Module, store: ast.Attribute, klass: Symbol) -> 
     receiver = store.value
     if isinstance(receiver, ast.Name) and receiver.id in ("self", "cls"):
         return False
-    known = flow.classes_of(flow.operand(module, receiver))
+    known = flow.classes.of(flow.operand(module, receiver))
     if known:
         return any(
             klass in flow.project.symbols.ancestry(k) or k in flow.project.symbols.ancestry(klass) for k in known

@@ -7,7 +7,8 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 
 from ..graph.symbols import Symbol
-from .values import Evaluator, Known, Operand
+from .evaluate import Evaluator
+from .frames import Known, Operand
 
 _PASSING = frozenset({"to", "cuda", "cpu", "train", "eval", "half", "float", "double", "requires_grad_", "apply"})
 _WRAPPERS = frozenset({"DataParallel", "DistributedDataParallel", "compile", "SyncBatchNorm", "script", "deepcopy"})

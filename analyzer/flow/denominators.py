@@ -15,11 +15,11 @@ from ..graph.project import Project
 from ..source.module import Module
 from .candidates import may_hold
 from .construction import Constructions
+from .frames import Known, Operand
 from .similarity import Similarities, Similarity, Stage
 from .targets import Target, Targets
 from .tensors import is_scalar, operation
 from .uses import uses
-from .values import Known, Operand
 
 _LOGARITHMS = frozenset({"log", "log2", "log10", "log_", "log1p"})
 _NORMALISERS = frozenset({"log_softmax", "logsumexp"})

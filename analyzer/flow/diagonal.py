@@ -6,9 +6,11 @@ import ast
 from collections.abc import Sequence
 
 from ..source.scopes import Binding
+from .evaluate import Evaluator
+from .frames import Known, Operand
 from .identity import Identity, adds_axes
 from .tensors import UNCHANGED, constant, operation
-from .values import Evaluator, Flow, Known, Operand
+from .values import Flow
 
 _KEPT = UNCHANGED | {"bool", "int", "long", "repeat", "tile", "view", "reshape", "triu", "tril"}
 _ONES = frozenset({"ones", "ones_like", "eye", "new_ones"})

@@ -12,7 +12,8 @@ from ..source.scopes import Binding, Kind, Scope, key_of
 
 if TYPE_CHECKING:
     from ..source.module import Module
-    from .values import Flow, Operand
+    from .frames import Operand
+    from .values import Flow
 
 _RADIANS = re.compile(r"\bradians?\b|[\[(]rads?[\])]|\bin rad\b|^\s*rads?\s*$", re.IGNORECASE)
 _DEGREES = re.compile(r"\bdegrees?\b|\bdegs?\b|°|\bdeg2rad\b", re.IGNORECASE)

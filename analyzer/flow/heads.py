@@ -16,9 +16,12 @@ from ..source.module import Module
 from ..source.scopes import key_of
 from .construction import Constructions, Made
 from .denominators import cross_entropy_calls
+from .evaluate import Evaluator
+from .frames import Frame, Known, Operand
+from .functions import returned
 from .layers import Layer, applied_names, is_sequential, layer_of, layers_of, sequence
 from .uses import uses
-from .values import Evaluator, Flow, Frame, Known, Operand, returned
+from .values import Flow
 
 NORMS = frozenset({"BatchNorm1d", "SyncBatchNorm", "LazyBatchNorm1d"})
 _LINEAR = frozenset({"Linear", "LazyLinear"})
@@ -196,7 +199,7 @@ def argument(value: Operand, call: Operand, project: Project) -> Operand | None:
     node = value.node
     if not isinstance(node, ast.Name) or not isinstance(call.node, ast.Call):
         return value if isinstance(node, ast.Constant) else None
-    return project.flow.bind(call.node, call.frame, value.frame.scope).get(node.id)
+    return project.flow.calls.bind(call.node, call.frame, value.frame.scope).get(node.id)
 
 
 def _split(module: Module, project: Project) -> Iterator[Head]:
@@ -204,7 +207,7 @@ def _split(module: Module, project: Project) -> Iterator[Head]:
     both = set(_candidates(module.facts))
     for klass in module.facts.classes:
         symbol = Symbol(module.path, klass.qualname)
-        if klass.qualname not in both or "forward" not in klass.methods or not project.flow.is_module(symbol):
+        if klass.qualname not in both or "forward" not in klass.methods or not project.flow.calls.is_module(symbol):
             continue
         forward = module.scope_named(f"{klass.qualname}.forward")
         init = module.scope_named(f"{klass.qualname}.__init__")

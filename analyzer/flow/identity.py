@@ -8,8 +8,8 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 from ..source.scopes import Binding, Kind, key_of
+from .frames import Operand
 from .tensors import UNCHANGED, is_open_parameter, is_scalar, operation
-from .values import Operand
 
 if TYPE_CHECKING:
     from ..graph.project import Project

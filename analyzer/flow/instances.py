@@ -31,10 +31,10 @@ def instance_calls(flow: Flow, klass: Symbol) -> list[tuple[Module, ast.Call]]:
             if sites > _MOST_SITES:
                 return []
             module = flow.project.try_module(site.path)
-            for call in module.calls_at(site.line) if module is not None else ():
+            for call in module.calls_on(site.line) if module is not None else ():
                 if module is None or _last(call.func) != name:
                     continue
-                if klass in flow.classes_of(flow.operand(module, call.func)):
+                if klass in flow.classes.of(flow.operand(module, call.func)):
                     found.append((module, call))
     return found
 
@@ -51,7 +51,7 @@ def _calls_of(flow: Flow, symbol: Symbol) -> Iterator[tuple[Module, ast.Call]]:
     last = symbol.qualname.rpartition(".")[2]
     for site in flow.project.call_sites(symbol):
         module = flow.project.try_module(site.path)
-        for call in module.calls_at(site.line) if module is not None else ():
+        for call in module.calls_on(site.line) if module is not None else ():
             if module is not None and _last(call.func) == last:
                 yield module, call
 
@@ -85,9 +85,9 @@ def _parameters(flow: Flow, module: Module, call: ast.Call, argument: ast.AST) -
         return
     if flow.project.symbols.klass(symbol) is not None:
         symbol = flow.project.symbols.method(symbol, "__init__") or symbol
-    opened = flow.function(symbol)
+    opened = flow.calls.function(symbol)
     if opened is not None:
-        bound = flow.bind(call, flow.frame(module, call), opened[1])
+        bound = flow.calls.bind(call, flow.frame(module, call), opened[1])
         yield from (name for name, given in bound.items() if given.node is argument)
 
 

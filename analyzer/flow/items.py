@@ -10,9 +10,10 @@ from weakref import WeakKeyDictionary
 from ..graph.symbols import Symbol
 from ..source.module import Module
 from ..source.scopes import Scope
+from .frames import Frame, Operand
+from .functions import own_calls
 from .loaders import DATASETS, LOADERS, dataset_of
-from .randomness import own_calls
-from .values import Flow, Frame, Operand
+from .values import Flow
 
 if TYPE_CHECKING:
     from ..graph.project import Project
@@ -79,9 +80,9 @@ def making_of(flow: Flow, module: Module, klass: Symbol, getter: Scope) -> Item:
             continue
         for call in own_calls(visit.scope):
             op = Operand(call, visit.frame)
-            for inside, scope in flow.callees(op):
+            for inside, scope in flow.calls.callees(op):
                 if id(scope) not in by_scope:
-                    frame = Frame(inside, scope, flow.bind(call, visit.frame, scope), visit.frame.depth + 1)
+                    frame = Frame(inside, scope, flow.calls.bind(call, visit.frame, scope), visit.frame.depth + 1)
                     by_scope[id(scope)] = Visit(frame, (*visit.chain, op))
                     order.append(by_scope[id(scope)])
                 entered.setdefault(id(call), []).append(by_scope[id(scope)])
@@ -96,7 +97,7 @@ def is_dataset(flow: Flow, klass: Symbol) -> bool:
         return True
     if symbols.method(klass, "__len__") is None:
         return False
-    return any(klass in flow.classes_of(given) for given in _loaded(flow))
+    return any(klass in flow.classes.of(given) for given in _loaded(flow))
 
 
 def _loaded(flow: Flow) -> Iterator[Operand]:
@@ -105,7 +106,7 @@ def _loaded(flow: Flow) -> Iterator[Operand]:
     for name in {full.rpartition(".")[2] for full in LOADERS}:
         for site in project.possible_call_sites(name):
             module = project.try_module(site.path)
-            for call in module.calls_at(site.line) if module is not None else ():
+            for call in module.calls_on(site.line) if module is not None else ():
                 if module is not None and project.external(module, call.func) in LOADERS:
                     given = dataset_of(flow.operand(module, call))
                     if given is not None:

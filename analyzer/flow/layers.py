@@ -11,7 +11,8 @@ from ..graph.symbols import Symbol
 from ..source.module import Module
 from ..source.scopes import Kind, Scope, key_of
 from .construction import Constructions, Made
-from .values import Frame, Operand, returned
+from .frames import Frame, Operand
+from .functions import returned
 
 _SEQUENTIAL = frozenset({"torch.nn.Sequential", "torch.nn.modules.Sequential", "torch.nn.modules.container.Sequential"})
 _MOST_LAYERS = 40

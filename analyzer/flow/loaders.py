@@ -11,10 +11,13 @@ from collections.abc import Sequence
 from typing import TYPE_CHECKING
 
 from ..source.scopes import key_of
-from .values import Evaluator, Flow, Frame, Known, Operand, Source, returned
+from .evaluate import Evaluator
+from .frames import Frame, Known, Operand, Source
+from .functions import returned
 
 if TYPE_CHECKING:
     from ..graph.symbols import Symbol
+    from .values import Flow
 
 LOADERS = frozenset(
     {
@@ -130,7 +133,7 @@ def dataset_of(loader: Operand) -> Operand | None:
 
 def _items_of(flow: Flow, klass: Symbol, index: tuple[int, ...]) -> list[Source]:
     getter = flow.project.symbols.method(klass, "__getitem__") or flow.project.symbols.method(klass, "__iter__")
-    opened = flow.function(getter) if getter is not None else None
+    opened = flow.calls.function(getter) if getter is not None else None
     if opened is None:
         return []
     module, scope = opened
@@ -173,5 +176,5 @@ class _Collections(Evaluator["Symbol | Operand"]):
                 return self.evaluate(op.sub(node.args[0]))
         if isinstance(node, (ast.List, ast.Tuple)):
             return [k for e in node.elts for k in self.evaluate(op.sub(e))]
-        classes = self.flow.classes_of(op) if isinstance(node, (ast.Call, ast.Name, ast.Attribute)) else []
+        classes = self.flow.classes.of(op) if isinstance(node, (ast.Call, ast.Name, ast.Attribute)) else []
         return [Known(c) for c in classes] or None

@@ -10,7 +10,8 @@ from ..graph.graphs import is_test
 from ..source.scopes import Kind, key_of
 
 if TYPE_CHECKING:
-    from .values import Flow, Operand, Source
+    from .frames import Operand, Source
+    from .values import Flow
 
 _DEEPEST = 12
 

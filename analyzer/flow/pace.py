@@ -10,11 +10,12 @@ from itertools import product
 
 from ..source.scopes import key_of
 from .accelerate import Accelerators, Accumulating, Unsettled, accumulation_of
+from .frames import Frame, Known, Operand
 from .origins import Origin, origin
 from .schedulers import Schedules, Step
 from .steps import BATCHES, Atom, Count, Counts, Loaders, Unit
 from .turns import Around, Path, Work, Worker, ends, every, increment, paths_to
-from .values import Flow, Frame, Known, Operand
+from .values import Flow
 
 _MOST = 6
 _DEEPEST = 6

@@ -7,8 +7,8 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 from .construction import Constructions
+from .frames import Operand
 from .tensors import constant, operation
-from .values import Operand
 
 if TYPE_CHECKING:
     from ..graph.project import Project

@@ -9,8 +9,10 @@ from typing import TYPE_CHECKING
 
 from ..graph.symbols import Symbol
 from ..source.scopes import key_of
+from .evaluate import Evaluator
+from .frames import Known, Operand
 from .randomness import GENERATORS, seeding
-from .values import Evaluator, Flow, Known, Operand
+from .values import Flow
 
 if TYPE_CHECKING:
     from ..source.module import Module
@@ -111,7 +113,8 @@ def _is_unseeded(flow: Flow, op: Operand, mine: list[ast.AST], other: list[ast.A
         if isinstance(n, ast.Call)
     }
     return any(
-        len(c.args) + len(c.keywords) < given.get(ast.dump(c.func), 0) and bool(flow.callees(op.sub(c))) for c in calls
+        len(c.args) + len(c.keywords) < given.get(ast.dump(c.func), 0) and bool(flow.calls.callees(op.sub(c)))
+        for c in calls
     )
 
 
@@ -196,7 +199,7 @@ def _is_made_for_evaluation(flow: Flow, klass: Symbol) -> bool:
     found: list[bool] = []
     for site in sites:
         module = flow.project.try_module(site.path)
-        for call in module.calls_at(site.line) if module is not None else ():
+        for call in module.calls_on(site.line) if module is not None else ():
             name = call.func.attr if isinstance(call.func, ast.Attribute) else getattr(call.func, "id", "")
             if module is not None and name == last:
                 statement = module.statement(call)

@@ -10,7 +10,10 @@ from enum import Enum
 from ..graph.symbols import Symbol
 from ..source.module import Module
 from ..source.scopes import Kind, Scope
-from .values import Evaluator, Flow, Known, Operand, Source
+from .evaluate import Evaluator
+from .frames import Known, Operand, Source
+from .functions import own_calls
+from .values import Flow
 
 GENERATORS = frozenset(
     {
@@ -112,30 +115,6 @@ def _is_generator(flow: Flow, module: Module, func: ast.Attribute) -> bool:
     """Whether the receiver of ``g.manual_seed(...)`` or ``rng.seed(...)`` is a generator of its own."""
     made = _Makers(flow).evaluate(flow.operand(module, func.value))
     return any(k.what in GENERATORS or k.what == "torch.Generator" for k in made)
-
-
-def own_nodes(scope: Scope) -> Iterator[ast.AST]:
-    """The nodes of a function's own body; nested functions and classes are left out, lambdas are not."""
-    node = scope.node
-    body: list[ast.AST] = [node.body] if isinstance(node, ast.Lambda) else [*node.body]
-    stack = body[::-1]
-    while stack:
-        current = stack.pop()
-        if isinstance(current, (ast.FunctionDef, ast.AsyncFunctionDef, ast.ClassDef)):
-            continue
-        yield current
-        stack.extend(reversed(list(ast.iter_child_nodes(current))))
-
-
-def own_calls(scope: Scope) -> list[ast.Call]:
-    """The calls in a function's own body, in source order."""
-    found = [n for n in own_nodes(scope) if isinstance(n, ast.Call)]
-    return sorted(found, key=lambda n: (n.lineno, n.col_offset))
-
-
-def last_name(node: ast.expr) -> str:
-    """``c`` of ``a.b.c``; "" for anything that is no name."""
-    return node.attr if isinstance(node, ast.Attribute) else node.id if isinstance(node, ast.Name) else ""
 
 
 class _Makers(Evaluator[str]):
@@ -260,7 +239,7 @@ class SeedParts(Evaluator[Part]):
                 return _all([self.evaluate(op.sub(a)) for a in arguments]) or [Known(Part.CONSTANT)]
             return [Known(Part.UNKNOWN)]
         if isinstance(node.func, ast.Attribute) and self.project.resolve(op.module, node.func) is None:
-            if self.flow.callees(op):
+            if self.flow.calls.callees(op):
                 return None
             if node.func.attr in DRAWS:
                 return [Known(Part.CHANGING)]

@@ -188,3 +188,18 @@ def _merge(first: Environment | None, second: Environment | None) -> Environment
     if first is None:
         return second
     return first if second is None else _join(first, second)
+
+
+def ordered(bindings: frozenset[Binding] | set[Binding]) -> list[Binding]:
+    """Bindings as they stand in the file."""
+    return sorted(bindings, key=lambda b: (getattr(b.node, "lineno", 0), getattr(b.node, "col_offset", 0), b.key))
+
+
+def before_updates(binding: Binding) -> set[Binding]:
+    """The bindings from which a chain of in-place changes started."""
+    found, waiting = {binding}, [binding]
+    while waiting:
+        new = waiting.pop().previous - found
+        found |= new
+        waiting += new
+    return {b for b in found if b.kind is not Kind.UPDATE}

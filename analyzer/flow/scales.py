@@ -7,7 +7,8 @@ import math
 from dataclasses import dataclass
 
 from ..source.scopes import Kind
-from .values import Flow, Operand
+from .frames import Operand
+from .values import Flow
 
 _PI_HOMES = {"math", "numpy", "torch", "scipy", "jax", "cupy", "tensorflow", "cmath"}
 _NUMBER_MAKERS = {"float", "int", "tensor", "array", "float32", "float64", "as_tensor", "asarray", "Tensor"}

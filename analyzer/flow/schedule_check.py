@@ -7,10 +7,10 @@ from dataclasses import dataclass
 from enum import Enum
 
 from ..findings import Evidence
+from .frames import Known
 from .pace import Divided, Pace, Per
 from .schedulers import Plan
 from .steps import BATCHES, Count, Unit
-from .values import Known
 
 _NEARLY = 0.02
 

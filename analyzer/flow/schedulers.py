@@ -13,7 +13,9 @@ from ..findings import Evidence
 from ..graph.graphs import is_test
 from ..graph.symbols import Symbol
 from ..source.scopes import Kind
-from .values import Evaluator, Flow, Frame, Known, Operand
+from .evaluate import Evaluator
+from .frames import Frame, Known, Operand
+from .values import Flow
 
 if TYPE_CHECKING:
     from ..graph.project import Project
@@ -352,7 +354,7 @@ def _functions(flow: Flow, op: Operand, depth: int = 0) -> Iterator[tuple[ast.Fu
             elif binding.value is not None and depth < _DEEPEST:
                 yield from _functions(flow, Operand(binding.value, frame), depth + 1)
     elif isinstance(op.node, ast.Call) and depth < _DEEPEST:
-        for result in flow.returns(op):
+        for result in flow.calls.returns(op):
             yield from _functions(flow, result, depth + 1)
 
 

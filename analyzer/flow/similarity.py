@@ -16,6 +16,8 @@ from ..findings import Evidence
 from ..source.scopes import Binding, Kind, key_of
 from .construction import Constructions
 from .diagonal import Diagonals
+from .evaluate import Evaluator
+from .frames import Known, Operand
 from .identity import Identity, Sameness, adds_axes
 from .pairs import pairs_of
 from .tensors import (
@@ -28,7 +30,7 @@ from .tensors import (
     near_sources,
     operation,
 )
-from .values import Evaluator, Flow, Known, Operand
+from .values import Flow
 
 _KEPT = UNCHANGED | {"clamp", "clamp_", "clamp_min", "clamp_max", "clip", "nan_to_num", "squeeze", "unsqueeze"}
 _KEPT |= {"transpose", "adjoint"}
@@ -180,8 +182,8 @@ class Similarities(Evaluator[Similarity]):
         """Whether a function of the project changes the argument ``key`` in place."""
         if not any(key_of(a) == key for a in call.args):
             return False
-        for _, scope in self.flow.callees(op.sub(call)):
-            for parameter, argument in self.flow.bind(call, op.frame, scope).items():
+        for _, scope in self.flow.calls.callees(op.sub(call)):
+            for parameter, argument in self.flow.calls.bind(call, op.frame, scope).items():
                 bindings = scope.bindings.get(parameter, [])
                 if key_of(argument.node) == key and any(b.kind is Kind.UPDATE for b in bindings):
                     return True
@@ -299,7 +301,7 @@ class Similarities(Evaluator[Similarity]):
         """Look into a function of the project; of anything else the result is not known."""
         node = op.node
         assert isinstance(node, ast.Call)
-        callees = self.flow.callees(op)
+        callees = self.flow.calls.callees(op)
         if callees:
             enter = not self.tokens or any(not m.facts.tokens.isdisjoint(self.tokens) for m, _ in callees)
             return None if enter else [_LOST]

@@ -10,11 +10,13 @@ from typing import TYPE_CHECKING
 
 from ..source.scopes import Binding, key_of
 from .accelerate import Accelerators, accumulation_of
+from .evaluate import Evaluator
+from .frames import Known, Operand
 from .origins import Origin, origin, own_sources
-from .values import Evaluator, Flow, Known, Operand
+from .values import Flow
 
 if TYPE_CHECKING:
-    from .values import Source
+    from .frames import Source
 
 MOST_READINGS = 8
 _LOADERS = {"DataLoader", "DistributedDataParallelLoader", "StatefulDataLoader", "ThreadDataLoader"}

@@ -7,8 +7,9 @@ from collections.abc import Sequence
 from enum import Enum
 
 from ..source.scopes import Binding
+from .evaluate import Evaluator
+from .frames import Known, Operand
 from .tensors import UNCHANGED, constant, operation
-from .values import Evaluator, Known, Operand
 
 _KEPT = UNCHANGED | {"long", "int", "view", "reshape", "squeeze", "flatten", "unsqueeze"}
 

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 
 from ..graph.symbols import Symbol
 from ..source.scopes import Kind
-from .values import Operand, Source
+from .frames import Operand, Source
 
 if TYPE_CHECKING:
     from ..graph.project import Project
@@ -122,7 +122,7 @@ def is_scalar(op: Operand, project: Project, depth: int = 0) -> bool:
         return True
     if isinstance(node, (ast.Name, ast.Attribute)):
         if is_open_parameter(op, project):
-            default = project.flow.default_of(ast.unparse(node), op.frame)
+            default = project.flow.calls.default_of(ast.unparse(node), op.frame)
             if _is_number_parameter(op, ast.unparse(node)):
                 return True
             if default is not None or is_called_widely(op, project):

@@ -10,7 +10,8 @@ from typing import TYPE_CHECKING, TypeGuard
 from ..graph.graphs import is_test
 from ..source.module import Module
 from ..source.scopes import key_of
-from .values import Flow, Frame, Operand
+from .frames import Frame, Operand
+from .values import Flow
 
 if TYPE_CHECKING:
     from ..graph.project import Project
@@ -63,7 +64,7 @@ def paths_to(flow: Flow, module: Module, node: ast.AST, depth: int = 0) -> list[
     home = module.scope_of(node)
     found: list[Path] = []
     if depth < _MOST_FUNCTIONS and home.is_function:
-        callers = [(c, m) for _, c, m in flow.callers(Frame(module, home)) if not is_test(m.path)]
+        callers = [(c, m) for _, c, m in flow.calls.callers(Frame(module, home)) if not is_test(m.path)]
         for call, caller in callers[:_MOST_PATHS]:
             for path in paths_to(flow, caller, call, depth + 1):
                 found.append(replace(path, around=around + path.around, calls=((caller, call), *path.calls)))
@@ -150,7 +151,7 @@ class Worker:
         elif isinstance(call.func, ast.Attribute) and name == "step":
             yield Work("step", module, call, loops)
         if depth < _DEEPEST_WORK and name in self._leading:
-            for callee, scope in self.flow.callees(self.flow.operand(module, call)):
+            for callee, scope in self.flow.calls.callees(self.flow.operand(module, call)):
                 if isinstance(scope.node, (ast.FunctionDef, ast.AsyncFunctionDef)):
                     yield from self._in(callee, scope.node.body, loops, depth + 1)
 
@@ -192,7 +193,7 @@ def _every(flow: Flow, op: Operand, holds: bool, depth: int) -> Operand | None:
     if isinstance(node, ast.Call) and depth < _DEEPEST_WORK:
         if key_of(node.func) is not None and getattr(node.func, "id", "") == "bool" and node.args:
             return _every(flow, op.sub(node.args[0]), holds, depth + 1)
-        found = [_every(flow, r, holds, depth + 1) for r in flow.returns(op)]
+        found = [_every(flow, r, holds, depth + 1) for r in flow.calls.returns(op)]
         return next((f for f in found if f is not None), None)
     return None
 

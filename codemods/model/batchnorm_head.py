@@ -7,9 +7,9 @@ import re
 
 from ...analyzer.checking import NoFix
 from ...analyzer.findings import Applicability, Edit, Finding, Fix
+from ...analyzer.flow.frames import Operand
 from ...analyzer.flow.heads import Head, argument, heads
 from ...analyzer.flow.layers import is_sequential
-from ...analyzer.flow.values import Operand
 from ...analyzer.graph.project import Project
 from ...analyzer.source.module import Module
 from ...analyzer.source.scopes import key_of
@@ -123,7 +123,7 @@ def text_at(value: Operand, call: Operand, project: Project) -> str:
     """
     here = argument(value, call, project)
     if here is None and isinstance(value.node, ast.Name):
-        here = project.flow.default_of(value.node.id, value.frame)
+        here = project.flow.calls.default_of(value.node.id, value.frame)
         if here is not None and not isinstance(here.node, ast.Constant):
             here = None
     if here is None:

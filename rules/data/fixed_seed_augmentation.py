@@ -8,16 +8,17 @@ from collections.abc import Iterator
 
 from ...analyzer.findings import Confidence, Evidence, Finding, Level
 from ...analyzer.flow.applied import Application, Applied
+from ...analyzer.flow.frames import Operand
+from ...analyzer.flow.functions import own_calls
 from ...analyzer.flow.items import Item, Visit, is_dataset, making_of, names_that_seed
 from ...analyzer.flow.phases import runs_in_training
-from ...analyzer.flow.randomness import DRAWS, Part, Seeding, SeedParts, last_name, own_calls, seedings
-from ...analyzer.flow.values import Operand
+from ...analyzer.flow.randomness import DRAWS, Part, Seeding, SeedParts, seedings
 from ...analyzer.graph.project import Project
 from ...analyzer.graph.symbols import Symbol
 from ...analyzer.rule import Proof, Rule
 from ...analyzer.source.facts import FileFacts
 from ...analyzer.source.module import Module
-from ...analyzer.source.scopes import Kind, Scope
+from ...analyzer.source.scopes import Kind, Scope, last_name
 from ._fixed_seed_augmentation_cases import INVALID, VALID
 
 _MADE_UP = re.compile(r"synthetic|dummy|fake|toy|mock|generated|procedural|simulated", re.IGNORECASE)
@@ -159,7 +160,7 @@ def _where_the_seed_is_made(
     while visit.chain and _is_given(visit, seeds):
         outer = visit.chain[-1]
         assert isinstance(outer.node, ast.Call)
-        bound = project.flow.bind(outer.node, outer.frame, visit.scope)
+        bound = project.flow.calls.bind(outer.node, outer.frame, visit.scope)
         given = [bound[n].node for n in _names(visit, seeds) if n in bound]
         named = {id(o.node) for o in bound.values()}
         extra = [a for a in outer.node.args if not isinstance(a, ast.Starred) and id(a) not in named]

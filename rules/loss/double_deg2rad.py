@@ -18,7 +18,7 @@ from ...analyzer.flow.angles import (
     converted_parameter,
     function_name,
 )
-from ...analyzer.flow.values import Known, Operand
+from ...analyzer.flow.frames import Known, Operand
 from ...analyzer.graph.project import Project
 from ...analyzer.rule import Proof, Rule
 from ...analyzer.source.collect import dotted

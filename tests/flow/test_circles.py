@@ -30,4 +30,4 @@ def test_an_attribute_set_from_itself_ends_the_search(tmp_path: Path) -> None:
     project = project_of(tmp_path, {"train.py": HEADER}, _NoRule())
     module = project.module("train.py")
     for call in module.calls():
-        assert project.flow.classes_of(project.flow.operand(module, call)) is not None
+        assert project.flow.classes.of(project.flow.operand(module, call)) is not None

@@ -5,7 +5,8 @@ import ast
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
-from mlfix.analyzer.flow.values import Evaluator, Known
+from mlfix.analyzer.flow.evaluate import Evaluator
+from mlfix.analyzer.flow.frames import Known
 
 from ..projects import only, project_of
 
@@ -137,5 +138,5 @@ def test_a_question_that_goes_on_too_long_ends_and_the_next_one_starts_afresh(mo
     project = project_of({"a.py": "class A:\n    pass\n" + "\n".join(lines)})
     module = project.module("a.py")
     far, near = (project.flow.operand(module, only(module, name)) for name in ("x99", "x9"))
-    assert project.flow.classes_of(far) == []
-    assert [k.qualname for k in project.flow.classes_of(near)] == ["A"]
+    assert project.flow.classes.of(far) == []
+    assert [k.qualname for k in project.flow.classes.of(near)] == ["A"]
