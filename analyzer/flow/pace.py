@@ -8,7 +8,7 @@ from dataclasses import dataclass, field
 from enum import Enum
 from itertools import product
 
-from ..source.scopes import key_of
+from ..source.scopes import key_of, last_name
 from .accelerate import Accelerators, Accumulating, Unsettled, accumulation_of
 from .frames import Frame, Known, Operand
 from .origins import Origin, origin
@@ -243,7 +243,7 @@ class Paces:
         if not isinstance(node, ast.For) or not isinstance(node.iter, ast.Call) or len(node.iter.args) != 1:
             return ()
         number = Operand(node.iter.args[0], Frame(loop.module, loop.module.scope_of(node.iter)))
-        divided = self._divided(number, loop) if _last_name(node.iter) in _RANGES else None
+        divided = self._divided(number, loop) if last_name(node.iter.func) in _RANGES else None
         return (divided,) if divided is not None else ()
 
     def _declared(self, step: Step) -> tuple[Divided, ...]:
@@ -291,7 +291,7 @@ class Paces:
         if depth > _DEEPEST:
             return []
         if isinstance(node, ast.Call):
-            name = _last_name(node)
+            name = last_name(node.func)
             if name in _RANGES and node.args and not isinstance(node.args[0], ast.Starred):
                 return self._range(op, node)
         if Loaders(self.flow).evaluate(op):
@@ -366,10 +366,6 @@ class Paces:
             if not _asks_sync(around) and every(self.flow, around) is None and _is_flag(around.test):
                 return True
         return False
-
-
-def _last_name(node: ast.Call) -> str:
-    return node.func.attr if isinstance(node.func, ast.Attribute) else getattr(node.func, "id", "")
 
 
 def _rate(divided: Iterable[Divided]) -> Count:
