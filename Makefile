@@ -15,7 +15,7 @@ test: $(STAMP)-dev
 lint: $(STAMP)-dev
 	$(BIN)/ruff check .
 	$(BIN)/ruff format --check .
-	$(BIN)/basedpyright
+	$(BIN)/basedpyright --pythonpath $(BIN)/python
 
 docs: $(STAMP)
 	$(BIN)/python docs/generate.py
