@@ -9,6 +9,7 @@ import sys
 from collections.abc import Callable, Iterator, Sequence
 from concurrent.futures import Executor, Future, ProcessPoolExecutor
 from concurrent.futures.process import BrokenProcessPool
+from contextlib import contextmanager
 from typing import Any, TypeVar
 
 Item = TypeVar("Item")
@@ -28,7 +29,23 @@ def process_pool(workers: int, initializer: Callable[..., None], arguments: tupl
 def _start(initializer: Callable[..., None], arguments: tuple[Any, ...]) -> None:
     # Ctrl-C reaches every process of the terminal: workers end in silence, and the main process tells it once.
     signal.signal(signal.SIGINT, signal.SIG_DFL)
+    _mask_interrupts(hold=False)
     initializer(*arguments)
+
+
+@contextmanager
+def _interrupts_held() -> Iterator[None]:
+    """Let Ctrl-C wait while workers are forked: one that is not set up yet would print a traceback."""
+    _mask_interrupts(hold=True)
+    try:
+        yield
+    finally:
+        _mask_interrupts(hold=False)
+
+
+def _mask_interrupts(*, hold: bool) -> None:
+    if hasattr(signal, "pthread_sigmask"):
+        signal.pthread_sigmask(signal.SIG_BLOCK if hold else signal.SIG_UNBLOCK, {signal.SIGINT})
 
 
 def available_cores() -> int:
@@ -65,8 +82,10 @@ def run_chunks(
         bundles: the work.
         fallback: the result for one item of a bundle whose worker died.
     """
-    futures: list[tuple[Future[list[Result]], list[Item]]] = [(executor.submit(work, b), b) for b in bundles]
+    futures: list[tuple[Future[list[Result]], list[Item]]] = []
     try:
+        with _interrupts_held():
+            futures += [(executor.submit(work, b), b) for b in bundles]
         for future, bundle in futures:
             try:
                 yield from future.result()
