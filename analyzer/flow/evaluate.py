@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import ast
+from abc import ABC, abstractmethod
 from collections.abc import Sequence
 from dataclasses import replace
 from typing import TYPE_CHECKING, Generic, TypeVar
@@ -20,7 +21,7 @@ MOST_STEPS = 1500
 _CHANGES = (Kind.UPDATE, Kind.AUGMENT)
 
 
-class Evaluator(Generic[T]):
+class Evaluator(ABC, Generic[T]):
     """What a value may be, in one domain. Subclass it and say what is known outright; it looks through the rest.
 
     ``expression`` is asked first for every expression. Returning None means "look through": names to their bindings,
@@ -33,9 +34,9 @@ class Evaluator(Generic[T]):
         self._active: set[tuple[int, int]] = set()
         self._steps = 0
 
+    @abstractmethod
     def expression(self, op: Operand) -> Sequence[Known[T]] | None:
         """What the domain knows of an expression; None to look through it."""
-        raise NotImplementedError
 
     def element(self, known: list[Known[T]], op: Operand, index: tuple[int, ...]) -> list[Known[T]]:
         """What unpacking, iterating or indexing makes of a value. As the whole, unless a domain says otherwise."""
