@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import os
-import re
 import stat
 from bisect import bisect_right
 from collections.abc import Callable, Mapping, Sequence
@@ -14,10 +13,9 @@ from pathlib import Path
 from packaging.utils import canonicalize_name
 
 from ...findings import Problem
+from ...source.reader import LARGEST_FILE, LINE_END
 from .requirement import Requirement, Role, Syntax
 
-LARGEST_FILE = 4 * 1024 * 1024
-_LINE_END = re.compile(r"\r\n|\r|\n")
 _BOMS = (
     (b"\xff\xfe\x00\x00", "utf-32"),
     (b"\xef\xbb\xbf", "utf-8-sig"),
@@ -68,7 +66,7 @@ class Source:
 
     @cached_property
     def _starts(self) -> list[int]:
-        return [0, *(match.end() for match in _LINE_END.finditer(self.text))]
+        return [0, *(match.end() for match in LINE_END.finditer(self.text))]
 
     def position(self, offset: int) -> tuple[int, int]:
         """Line and column, both from 1, of a character."""
@@ -77,7 +75,7 @@ class Source:
 
     def lines(self) -> list[Piece]:
         """The lines without their ends."""
-        ends = [*(match.start() for match in _LINE_END.finditer(self.text)), len(self.text)]
+        ends = [*(match.start() for match in LINE_END.finditer(self.text)), len(self.text)]
         return [self.piece(start, end) for start, end in zip(self._starts, ends, strict=True)]
 
     def piece(self, start: int, end: int) -> Piece:
