@@ -93,5 +93,8 @@ def run_chunks(
                 for item in bundle:
                     yield fallback(item)
     except BaseException:
-        executor.shutdown(wait=False, cancel_futures=True)
+        # Not left to the interpreter's exit: up to Python 3.11 that wakes a pool's thread which may be closing already.
+        for child in multiprocessing.active_children():
+            child.terminate()
+        executor.shutdown(cancel_futures=True)
         raise

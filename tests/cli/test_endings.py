@@ -62,8 +62,9 @@ def test_ctrl_c_is_one_line(empty: Place, interrupt: Callable, command: str, job
     out, err = interrupt(process)
     assert process.returncode == 2
     assert out == b""
-    [line] = err.decode().strip().splitlines()
-    assert line.startswith("mlfix: error: interrupted")
+    lines = err.decode().strip().splitlines()
+    assert len(lines) == 1, err.decode()
+    assert lines[0].startswith("mlfix: error: interrupted")
     after = empty.contents()
     after.pop("started")
     assert after == before
