@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import ast
 from abc import ABC
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, ClassVar
 
@@ -12,6 +12,7 @@ from .findings import Confidence, Evidence, Finding, Level, Location
 
 if TYPE_CHECKING:
     from .graph.project import Project
+    from .runtime.trace import Trace
     from .source.facts import FileFacts
     from .source.module import Module
 
@@ -44,10 +45,32 @@ class Invalid:
 
 @dataclass(frozen=True)
 class Proof:
-    """What a run shows before and after the mending: the probe, and its quantity in words."""
+    """What a run shows before and after the mending.
+
+    Attributes:
+        probe: the probe whose events hold the quantity.
+        quantity: the quantity in words.
+        measure: reads the quantity from a run's trace for one finding; None where the trace does not show it.
+        violated: whether a value shows the defect.
+        satisfied: whether a value shows that the defect is gone.
+        exact: whether the value is without noise, so that one seed is enough where runs repeat bit for bit.
+        minimum_steps: optimizer steps that both runs must have taken.
+        settings: further fields of ``RunSettings`` that a run must have to show the quantity, or None.
+    """
 
     probe: str
     quantity: str
+    measure: Callable[[Trace, Finding], float | None] | None = None
+    violated: Callable[[float], bool] | None = None
+    satisfied: Callable[[float], bool] | None = None
+    exact: bool = True
+    minimum_steps: int = 1
+    settings: Callable[[Finding], Mapping[str, Any] | None] | None = None
+
+    @property
+    def measurable(self) -> bool:
+        """Whether a run can show it; without, a verdict stays inconclusive."""
+        return self.measure is not None and self.violated is not None and self.satisfied is not None
 
 
 class Rule(ABC):

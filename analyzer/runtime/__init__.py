@@ -1,0 +1,1 @@
+"""Run a program instrumented, read its trace, compare two runs. Never imports torch: that is the user's process."""
