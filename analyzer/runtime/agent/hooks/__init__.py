@@ -1,0 +1,16 @@
+"""Where the agent is told of what the program does: one place of torch a file."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from ..session import Session
+
+
+def install(session: Session) -> None:
+    """Install all hooks; torch has just been imported, and nothing of it was used yet."""
+    from . import backward, evaluation, functions, loaders, modules, optimizers, schedulers
+
+    for place in (modules, backward, optimizers, schedulers, loaders, evaluation, functions):
+        place.install(session)

@@ -1,0 +1,59 @@
+"""Backward passes."""
+
+from __future__ import annotations
+
+import functools
+import sys
+import threading
+import time
+from typing import TYPE_CHECKING, Any
+
+if TYPE_CHECKING:
+    from ..session import Session
+
+
+def install(session: Session) -> None:
+    """Stand before ``torch.autograd.backward``, through which ``Tensor.backward`` goes too."""
+    torch = session.torch
+    real = torch.autograd.backward
+    local = threading.local()
+
+    def is_nested() -> bool:
+        # Reentrant checkpoints run backward inside of backward.
+        return getattr(local, "inside", False) or torch._C._current_graph_task_id() != -1
+
+    @functools.wraps(real)
+    def backward(tensors: Any, *args: Any, **kwargs: Any) -> Any:
+        if session.is_dead or session.is_finished or is_nested():
+            return real(tensors, *args, **kwargs)
+        local.inside = True
+        try:
+            if session.sampling:
+                _before(session, tensors)
+            began = time.perf_counter()
+            result = real(tensors, *args, **kwargs)
+            session.seconds["backward"] += time.perf_counter() - began
+        finally:
+            local.inside = False
+        session.micro += 1
+        if session.sampling:
+            session.tell("on_backward_done")
+        session.stopping.after_backward()
+        return result
+
+    torch.autograd.backward = backward
+
+
+def _before(session: Session, tensors: Any) -> None:
+    frame = next(session.sites.frames(sys._getframe(2)), None)
+    roots = (tensors,) if isinstance(tensors, session.torch.Tensor) else tuple(tensors)
+    site = session.sites.describe(frame.f_code, frame.f_lineno) if frame is not None else None
+    session.guarded("agent", _write_loss, session, roots[0], site)
+    session.tell("on_backward", roots, frame)
+
+
+def _write_loss(session: Session, root: Any, site: Any) -> None:
+    value = root.detach()
+    value = value.to_local() if hasattr(value, "to_local") else value
+    value = value.clone() if value.numel() == 1 else value.float().mean()
+    session.emit("loss", v=value.reshape(()), at=site, dtype=str(root.dtype), shape=list(root.shape))
