@@ -14,6 +14,7 @@ from .settings import TRACE, Settings
 from .writer import Writer
 
 if TYPE_CHECKING:
+    from .hiding import Hiding
     from .session import Session
 
 
@@ -26,6 +27,7 @@ class Process:
         folder = os.environ[TRACE]
         self.writer = Writer(folder, "rank%d-%d.jsonl" % (self.rank, os.getpid()))
         self.session: Optional[Session] = None
+        self.hiding: Optional[Hiding] = None
         self.is_ended = False
         self._stack = None
 
@@ -45,9 +47,10 @@ class Process:
 
             Reach(self.settings.reach, self.sites, self.writer).start()
         if self.settings.hide:
-            from .hiding import hide
+            from .hiding import Hiding
 
-            hide(self.settings.hide, self.sites, self.writer)
+            self.hiding = Hiding(self.settings.hide, self.sites)
+            self.hiding.start(self.writer)
         AfterImport({"torch": self._torch_loaded, "numpy": self._numpy_loaded}).install()
 
     def _header(self) -> Dict[str, Any]:
@@ -75,9 +78,12 @@ class Process:
     def _torch_loaded(self, torch: ModuleType) -> None:
         from .session import Session
 
+        if self.hiding is not None:
+            self.hiding.torch_loaded()
         try:
-            self.session = Session(torch, self)
-            self.session.start()
+            session = Session(torch, self)
+            session.start()
+            self.session = session
         except Exception:  # the agent's fault must not end the user's program
             self.writer.write({"k": "probe_err", "probe": "agent", "error": traceback.format_exc(limit=-3)})
         self.writer.is_held = False
@@ -105,7 +111,7 @@ class Process:
             self.writer.write(self._exception(error, getattr(sys, "last_traceback", None)))
         if self.session is not None:
             self.session.finish()
-        elif not is_error:
+        elif not is_error and not self.writer.written:
             return  # a process that neither trained nor failed leaves no trace
         self.writer.is_held = False
         self.writer.flush()

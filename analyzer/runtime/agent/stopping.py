@@ -53,13 +53,20 @@ class Stopping:
         if seconds is not None and time.perf_counter() - self.session.writer.started > seconds:
             self.stop("seconds")
 
+    def insist(self) -> None:
+        """End a program without ceremony that swallowed the end and trains on."""
+        if self.why is not None and not self.session.is_dead:
+            self._end_hard()
+
     def stop(self, why: str) -> None:
-        """End the program. One that swallows the exception is ended without ceremony at its next step."""
+        """End the program.
+
+        Raises:
+            Stop: always, but in a forked worker.
+        """
         session = self.session
         if session.is_dead:
             return
-        if self.why is not None:
-            self._end_hard()
         self.why = why
         session.emit("stop", why=why, hard=False)
         session.finish()

@@ -24,6 +24,7 @@ def install(session: Session) -> None:
 
     @functools.wraps(real)
     def backward(tensors: Any, *args: Any, **kwargs: Any) -> Any:
+        session.stopping.insist()
         if session.is_dead or session.is_finished or is_nested():
             return real(tensors, *args, **kwargs)
         local.inside = True

@@ -60,6 +60,7 @@ class Steps:
 
     def after(self, optimizer: Any, args: Any, kwargs: Any) -> None:
         """A step is over."""
+        self.session.stopping.insist()
         self.depth = max(self.depth - 1, 0)
         if self.depth == 0 and not (self.session.is_dead or self.session.is_finished):
             self.fired += 1
