@@ -55,8 +55,8 @@ def test_every_package_is_installed() -> None:
         import tomli as tomllib
     listed = tomllib.loads((ROOT / "pyproject.toml").read_text())["tool"]["setuptools"]["packages"]
     real = {
-        "mlfix." + init.parent.relative_to(ROOT).as_posix().replace("/", ".")
+        "mlfix." + module.parent.relative_to(ROOT).as_posix().replace("/", ".")
         for top in ALLOWED
-        for init in (ROOT / top).rglob("__init__.py")
+        for module in (ROOT / top).rglob("*.py")
     }
     assert set(listed) == real
