@@ -6,6 +6,7 @@ Each file is read once, on the first question that needs it.
 from __future__ import annotations
 
 import ast
+import math
 from collections.abc import Mapping
 from dataclasses import dataclass
 from functools import cache
@@ -170,6 +171,39 @@ def python_range(version: Version, package: str = "torch") -> SpecifierSet | Non
     """Give the Python versions for which a release has a wheel; None for an unknown release."""
     release = releases(package).get(version)
     return release.python if release else None
+
+
+def healthy_ranges() -> dict[str, dict[str, Any]]:
+    """Give what is healthy, by probe: its limits by name, with ``source`` (where they come from) and maybe ``note``.
+
+    Returns:
+        A copy, which the caller may change.
+
+    Raises:
+        ValueError: a row of the table is not as it must be.
+    """
+    return {probe: dict(row) for probe, row in _healthy().items()}
+
+
+@cache
+def _healthy() -> Mapping[str, Mapping[str, Any]]:
+    rows = _load("healthy.yaml")
+    for probe, row in rows.items():
+        _check_healthy(probe, row)
+    return MappingProxyType(rows)
+
+
+def _check_healthy(probe: object, row: object) -> None:
+    if not isinstance(probe, str) or not isinstance(row, dict):
+        raise ValueError(f"healthy.yaml: {probe!r} must name a probe, and hold a table")
+    if not isinstance(row.get("source"), str) or not row["source"].strip():
+        raise ValueError(f"healthy.yaml: {probe} must say its source")
+    for key, value in row.items():
+        is_text = key in ("source", "note")
+        is_number = isinstance(value, (int, float)) and math.isfinite(value)
+        if not (isinstance(value, str) if is_text else is_number):
+            wanted = "text" if is_text else "a number or a truth value"
+            raise ValueError(f"healthy.yaml: {probe}: {key} must be {wanted}, and is {value!r}")
 
 
 @cache
