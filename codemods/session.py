@@ -5,7 +5,7 @@ from __future__ import annotations
 import ast
 import warnings
 from collections import Counter
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 
 from ..analyzer.engine import Report, Request, scan
@@ -37,6 +37,15 @@ class Mended:
     applied: list[Finding] = field(default_factory=list)
     refused: list[tuple[Finding, str]] = field(default_factory=list)
     changes: dict[str, Change] = field(default_factory=dict)
+
+
+@dataclass(frozen=True)
+class _Step:
+    """Files after some fixes, and the scan of them."""
+
+    overlay: dict[str, bytes]
+    report: Report
+    taken: Sequence[Finding]
 
 
 def consented(finding: Finding, named: Iterable[str], unsafe: bool) -> bool:
@@ -110,26 +119,51 @@ class _Session:
 
     def _try(self, findings: Iterable[Finding]) -> str | None:
         """Apply some fixes and look again; None if all is well, else the reason for which they were taken back."""
+        step = self._step(self.overlay, findings)
+        if isinstance(step, str):
+            return step
+        worse = _new_findings(self.report.findings, step.report.findings, step.taken)
+        taken = step.taken
+        if worse is not None:
+            step = self._mended_in_turn(step)
+            if step is None:
+                return worse
+        self._follow(_moved(self.report.findings, taken, step.report.findings))
+        self.overlay, self.report = step.overlay, step.report
+        self.applied += step.taken
+        return None
+
+    def _step(self, overlay: Mapping[str, bytes], findings: Iterable[Finding]) -> _Step | str:
+        """The files with some fixes and what a scan says of them, or the reason why they cannot be applied."""
         chosen = choose(findings)
-        overlay = dict(self.overlay)
+        changed = dict(overlay)
         for path, edits in chosen.edits.items():
             try:
-                text = decode(path, Sources(self.request.root, self.overlay).read(path))
+                text = decode(path, Sources(self.request.root, overlay).read(path))
                 new = apply_edits(text.text, edits)
-                overlay[path] = text.encode(new)
+                changed[path] = text.encode(new)
                 broken = _broken(path, new)
             except (Unreadable, ValueError) as error:
                 return str(error)
             if broken is not None:
                 return broken
-        report = scan(replace(self.request, overlay=overlay))
-        worse = _new_findings(self.report.findings, report.findings, chosen.taken)
-        if worse is not None:
-            return worse
-        self._follow(_moved(self.report.findings, chosen.taken, report.findings))
-        self.overlay, self.report = overlay, report
-        self.applied += chosen.taken
-        return None
+        return _Step(changed, scan(replace(self.request, overlay=changed)), chosen.taken)
+
+    def _mended_in_turn(self, step: _Step) -> _Step | None:
+        """Both fixes, where what a fix newly brought up has one itself (a pin was raised, and the code follows it)."""
+        old = _counts(self.report.findings)
+        new = _counts(step.report.findings)
+        brought = [
+            f
+            for f in step.report.findings
+            if new[key := (f.rule, f.location.path)] > old[key] and f.fix is not None and self._agreed(f)
+        ]
+        after = self._step(step.overlay, brought) if brought else None
+        if after is None or isinstance(after, str):
+            return None
+        if _new_findings(self.report.findings, after.report.findings, step.taken) is not None:
+            return None
+        return replace(after, taken=[*step.taken, *after.taken])
 
     def _follow(self, moved: Mapping[str, str]) -> None:
         """Keep answers and refusals with their findings; what cannot be followed is asked about and tried again."""
