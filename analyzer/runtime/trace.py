@@ -70,17 +70,18 @@ class Trace:
     processes: tuple[ProcessTrace, ...] = field(default=())
 
     @classmethod
-    def read(cls, folder: Path) -> Trace:
+    def read(cls, folder: Path, renamed: tuple[str, str] | None = None) -> Trace:
         """Read a folder of traces.
 
         Lines that are cut short (a process that was killed) and files without a header are left out.
 
         Args:
             folder: what ``MLFIX_AGENT_TRACE`` named. One that is missing gives an empty trace.
+            renamed: a path in the events, and what stands for it: a copy's folder and the user's own.
         """
         found = []
         for path in sorted(folder.glob("*.jsonl")) if folder.is_dir() else ():
-            events = tuple(_events(path))
+            events = tuple(_events(path, renamed))
             if events and events[0].get("k") == "proc":
                 found.append(ProcessTrace(path, events[0], events))
         return cls(folder, tuple(found))
@@ -162,10 +163,12 @@ class Trace:
         return kinds
 
 
-def _events(path: Path) -> Iterator[Event]:
+def _events(path: Path, renamed: tuple[str, str] | None) -> Iterator[Event]:
     try:
         with path.open(encoding="utf-8", errors="replace") as lines:
             for line in lines:
+                if renamed is not None:
+                    line = line.replace(_as_json(renamed[0]), _as_json(renamed[1]))
                 try:
                     event = json.loads(line)
                 except ValueError:
@@ -174,3 +177,7 @@ def _events(path: Path) -> Iterator[Event]:
                     yield event
     except OSError:
         return
+
+
+def _as_json(text: str) -> str:
+    return json.dumps(text)[1:-1]

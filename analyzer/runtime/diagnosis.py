@@ -1,0 +1,149 @@
+"""Why a run cannot be compared: the cause, how far it came, and the frame in the user's code."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterable
+from dataclasses import dataclass
+from pathlib import Path
+
+from .launching import Ended
+from .settings import RunSettings
+from .trace import Trace
+
+_FILE = re.compile(r'^\s*File "(?P<path>[^"]+)", line (?P<line>\d+)(?:,)? in (?P<function>\S+)', re.MULTILINE)
+_TRACEBACK = "Traceback (most recent call last)"
+_STACK = re.compile(r"^(?:Current thread|Thread) 0x[0-9a-f]+.*\(most recent call first\):", re.MULTILINE)
+_SHOWN = 300  # characters of a message
+_OWN_STOPS = ("steps", "backwards")
+
+
+@dataclass(frozen=True)
+class Diagnosis:
+    """Empty ``cause``: the run can be compared. ``notes``: what a reader should know even so."""
+
+    cause: str = ""
+    phase: str = ""
+    frame: str = ""
+    notes: tuple[str, ...] = ()
+
+
+def diagnose(ended: Ended, trace: Trace, settings: RunSettings, root: Path, timeout: float) -> Diagnosis:
+    """Judge whether a run trained, and if not, why.
+
+    Args:
+        ended: how the command ended.
+        trace: what was recorded.
+        settings: what the run was told.
+        root: the folder of the user's code, to which frames are relative.
+        timeout: the run's limit in seconds.
+    """
+    if ended.reason == "missing":
+        return Diagnosis(ended.error, "start")
+    if ended.reason == "stopped":
+        return Diagnosis("interrupted", _phase(trace))
+    steps = trace.steps or trace.backwards
+    wanted = settings.steps or settings.backwards
+    if ended.reason == "disk":
+        return Diagnosis(
+            "the disk was about to be full, so the run was ended", _phase(trace), _frame(ended, trace, root)
+        )
+    if settings.device == "cuda" and trace.header.get("device") == "cpu":
+        return Diagnosis("--device cuda was asked for, and the program's torch finds no CUDA device", "setup")
+    if ended.reason == "time" or _stopped_by(trace) == "seconds":
+        if not steps:
+            what = "no optimizer step" if trace.processes else "no process that imports torch"
+            return Diagnosis(f"{what} within {timeout:g} s", _phase(trace), _frame(ended, trace, root))
+        note = f"the limit of {timeout:g} s ended it after {steps} of {wanted} steps" if wanted else ""
+        return Diagnosis(notes=(note,) if note else ())
+    if _stopped_by(trace) in _OWN_STOPS:
+        return Diagnosis()
+    return _by_itself(ended, trace, root)
+
+
+def _by_itself(ended: Ended, trace: Trace, root: Path) -> Diagnosis:
+    """A command that ended of its own accord: a crash, the end of its training, or no training at all."""
+    error = trace.last("exc") or next(iter(trace.all_events("exc")), None)
+    if ended.exit:
+        if error is not None:
+            cause = _short(f"{error.get('type')}: {error.get('message')}")
+            return Diagnosis(cause, str(error.get("phase") or _phase(trace)), str(error.get("at") or ""))
+        return Diagnosis(_said(ended), _phase(trace), _frame(ended, trace, root))
+    if not trace.processes:
+        hint = "it left processes behind, which were ended" if ended.left else "none of its processes imported torch"
+        return Diagnosis(f"nothing was seen of the command: {hint}", "start")
+    if not trace.steps and not trace.backwards:
+        return Diagnosis("the command ended without a training step", _phase(trace))
+    return Diagnosis()
+
+
+def _stopped_by(trace: Trace) -> str:
+    stop = trace.last("stop")
+    return str(stop.get("why")) if stop is not None else ""
+
+
+def _phase(trace: Trace) -> str:
+    """How far a run came, by what its trace holds."""
+    if not trace.processes:
+        return "setup" if _stacks(trace) is not None else "start"
+    if trace.steps:
+        return "train"
+    if trace.backwards or trace.events("loss"):
+        return "first-step"
+    if trace.events("model") or trace.events("batch"):
+        return "first-batch"
+    return "setup"
+
+
+def _said(ended: Ended) -> str:
+    """What a command that failed said last, or the signal that ended it."""
+    code = ended.exit or 0
+    lines = [line.strip() for line in ended.output.splitlines() if line.strip()]
+    last = lines[-1] if lines else ""
+    if code < 0:
+        import signal
+
+        try:
+            name = signal.Signals(-code).name
+        except ValueError:
+            name = f"signal {-code}"
+        more = " (out of memory?)" if name == "SIGKILL" else ""
+        return f"the command was ended by {name}{more}"
+    return _short(f"exit code {code}: {last}" if last else f"exit code {code}, and no output")
+
+
+def _short(text: str) -> str:
+    text = " ".join(text.split())
+    return text if len(text) <= _SHOWN else text[: _SHOWN - 3] + "..."
+
+
+def _frame(ended: Ended, trace: Trace, root: Path) -> str:
+    """The deepest frame in the user's code: by the agent, else by the last traceback or stack that was printed."""
+    error = trace.last("exc")
+    if error is not None and error.get("at"):
+        return str(error["at"])
+    for text in (_stacks(trace) or "", ended.output):
+        # The main thread is printed last, each stack with its deepest frame first.
+        for stack in reversed(_STACK.split(text)[1:]):
+            found = _users(_FILE.finditer(stack), root)
+            if found:
+                return found[0]
+    _, mark, last = ended.output.rpartition(_TRACEBACK)
+    found = _users(_FILE.finditer(last), root) if mark else []
+    return found[-1] if found else ""
+
+
+def _stacks(trace: Trace) -> str | None:
+    """The stacks that the agent wrote at the signal to end; None where no Python process had the agent in it."""
+    files = sorted(trace.folder.glob("*.stack")) if trace.folder is not None else []
+    return "\n".join(f.read_text(errors="replace") for f in files) if files else None
+
+
+def _users(frames: Iterable[re.Match[str]], root: Path) -> list[str]:
+    found = []
+    for frame in frames:
+        path = Path(frame["path"])
+        path = path if path.is_absolute() else root / path
+        if path.is_relative_to(root) and "site-packages" not in path.parts:
+            found.append(f"{path.relative_to(root).as_posix()}:{frame['line']} {frame['function']}")
+    return found
