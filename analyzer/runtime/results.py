@@ -51,7 +51,8 @@ class Run:
 
     Attributes:
         tree: :data:`AS_IS` or :data:`FIXED`.
-        rule: whose fixes are in the tree: a rule's name, ``joint`` for several, empty as is.
+        rule: whose fixes are in the tree: a rule's name, or ``joint`` for several. Empty as is, but where the
+            proof of a rule needs runs of its own.
         seed: what it was seeded with.
         repeat: whether it repeats the first run (A/A), to learn what differs without any change.
         device: on which it trained: ``cpu``, ``cuda``, or empty where that was not seen.
@@ -194,9 +195,10 @@ class VerifyResult:
     notes: tuple[str, ...] = ()
     seconds: float = 0.0
 
-    def as_is(self) -> list[Run]:
-        """The runs without any fix that can be compared, without the repetition."""
-        return [r for r in self.runs if r.tree == AS_IS and r.ran and not r.repeat]
+    def as_is(self, rule: str = "") -> list[Run]:
+        """The runs without any fix that can be compared, without the repetition; a rule's own where it has some."""
+        runs = [r for r in self.runs if r.tree == AS_IS and r.ran and not r.repeat]
+        return [r for r in runs if rule and r.rule == rule] or [r for r in runs if not r.rule] or runs
 
     def fixed(self, rule: str) -> list[Run]:
         """The runs with a rule's fixes (or with all of them, where they were run jointly) that can be compared."""
