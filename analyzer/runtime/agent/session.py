@@ -45,7 +45,8 @@ class Session:
         self.is_dead = False
         self.is_finished = False
         self.roots: List[Any] = []  # weak references to root modules, in the order in which they first ran
-        self.optimizers: List[Any] = []  # weak references
+        self.optimizers: List[Any] = []  # weak references; those that have stepped
+        self.built: List[Any] = []  # weak references; all optimizers that were made
         self.loaders: List[Any] = []
         self.kept: List[
             Any
@@ -66,6 +67,7 @@ class Session:
     schedulers: Any  # hooks.schedulers.Calls
     forwards: Any  # hooks.modules.Forwards
     roles: Any  # replay.Roles
+    training_pass: Any  # of hooks.loaders: the training loader that handed out a batch last, with its pass
     watching: Any = None  # the function mode of hooks.functions, while it is entered
     redirecting: Any = None  # the function mode of device
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 import functools
 import time
 import weakref
-from typing import TYPE_CHECKING, Any, Dict, Iterator, Optional
+from typing import TYPE_CHECKING, Any, Dict, Iterator, Optional, Tuple
 
 from ..replay import Replay, Roles
 
@@ -41,6 +41,13 @@ def install(session: Session) -> None:
 
     loader_class.__iter__ = __iter__
 
+    def training_pass() -> Optional[Tuple[Any, Pass]]:
+        """The training loader that handed out a batch last, with its present pass."""
+        training = [(loader, one) for loader, one in list(passes.items()) if roles.of(loader) == "train"]
+        return max(training, key=lambda pair: pair[1].handed_at, default=None)
+
+    session.training_pass = training_pass
+
     def finish_all() -> None:
         for current in list(passes.values()):
             current.finish()
@@ -68,6 +75,8 @@ class Pass:
         self.may_end = may_end
         self.index = index
         self.batches = 0
+        self.handed_at = 0.0
+        self.is_cut = False
         self.is_over = False
         self._length = _length(loader)
         self._replay = Replay(session, roles, loader)
@@ -97,6 +106,7 @@ class Pass:
         session = self.session
         began = time.perf_counter()
         if self.may_end and self._is_enough():
+            self.is_cut = True
             self.finish()
             raise StopIteration
         if self.is_over:
@@ -106,7 +116,8 @@ class Pass:
         except StopIteration:
             self.finish()
             raise
-        session.seconds["data"] += time.perf_counter() - began
+        self.handed_at = time.perf_counter()
+        session.seconds["data"] += self.handed_at - began
         self.batches += 1
         if self.role == "unknown":
             session.forwards.pending = self
@@ -142,6 +153,7 @@ class Pass:
             batch_size=getattr(loader, "batch_size", None),
             index=self.index,
             batches=self.batches,
+            cut=self.is_cut,
             **_sampling(loader),
         )
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import threading
+import weakref
 from typing import TYPE_CHECKING, Any, Dict
 
 if TYPE_CHECKING:
@@ -29,6 +30,7 @@ class Forwards:
         self.torch = session.torch
         self.pending: Any = None  # the pass over a loader whose role is not known yet
         self.left = 0
+        self.called: Any = weakref.WeakSet()  # modules that ran with gradients on inside a root in training mode
         self._handles: Any = None
         self._local = threading.local()
 
@@ -65,6 +67,8 @@ class Forwards:
             return
         stack = self._local.__dict__.setdefault("stack", [])
         stack.append(module)
+        if stack[0].training and self.torch.is_grad_enabled():
+            self.called.add(module)
         if len(stack) == 1 and not _is_loss(module):
             self._root_begins(module)
 

@@ -4,10 +4,12 @@ from __future__ import annotations
 
 import functools
 import importlib
+import sys
 import time
 import weakref
 from typing import TYPE_CHECKING, Any, Dict, List
 
+from ..loops import enclosing
 from .functions import leave_if_over
 
 if TYPE_CHECKING:
@@ -25,6 +27,7 @@ def install(session: Session) -> None:
     scalers.append(getattr(getattr(torch.amp, "grad_scaler", None), "GradScaler", None))
     for scaler in {s for s in scalers if s is not None and "_maybe_opt_step" in vars(s)}:
         scaler._maybe_opt_step = steps.scaled(scaler._maybe_opt_step)
+    torch.optim.Optimizer.__init__ = _built(session, torch.optim.Optimizer.__init__)
     for owner in (torch.optim.Optimizer, torch.nn.Module):
         owner.zero_grad = _cleared(session, owner.zero_grad)
     session.steps = steps
@@ -44,6 +47,7 @@ class Steps:
         self.began = 0.0
         self.last = time.perf_counter()
         self.fired = 0
+        self.scale: Any = None  # of the gradient scaler, during its step
         self._numbers: Any = weakref.WeakKeyDictionary()
 
     def number(self, optimizer: Any) -> int:
@@ -72,10 +76,12 @@ class Steps:
 
         @functools.wraps(real)
         def maybe_step(scaler: Any, optimizer: Any, *args: Any, **kwargs: Any) -> Any:
-            fired = self.fired
+            fired, scale = self.fired, getattr(scaler, "_scale", None)
+            self.scale = scale.clone() if scale is not None else None
             result = real(scaler, optimizer, *args, **kwargs)
             if self.fired == fired and not (self.session.is_dead or self.session.is_finished):
                 self._over(optimizer, skipped=True)
+            self.scale = None
             return result
 
         return maybe_step
@@ -86,7 +92,7 @@ class Steps:
         if number not in self.taken:
             self.taken[number] = 0
             session.remember(session.optimizers, optimizer)
-            session.guarded("agent", _describe, session, optimizer, number)
+            session.guarded("agent", _describe, session, optimizer, number, sys._getframe(1))
         if not skipped:
             self.taken[number] += 1
         session.phase = "train"
@@ -106,6 +112,7 @@ class Steps:
             sampled=session.sampling,
             skipped=skipped,
             taken=self.taken[number],
+            **({} if self.scale is None else {"scale": self.scale}),
         )
         self.last = now
         session.tell("on_step", optimizer, skipped)
@@ -118,9 +125,9 @@ class Steps:
         session.stopping.after_step()
 
 
-def _describe(session: Session, optimizer: Any, number: int) -> None:
+def _describe(session: Session, optimizer: Any, number: int, frame: Any) -> None:
     owned = {id(p) for group in optimizer.param_groups for p in group["params"]}
-    for other in session.live(session.optimizers):
+    for other in session.live(session.built):
         owned |= {id(p) for group in other.param_groups for p in group["params"]}
     named = list(session.named_parameters())
     groups: List[Dict[str, Any]] = [
@@ -135,7 +142,18 @@ def _describe(session: Session, optimizer: Any, number: int) -> None:
         groups=groups,
         missing=[name for name, p in named if p.requires_grad and id(p) not in owned],
         frozen=[name for name, p in named if id(p) in frozen_here],
+        at=session.sites.site(frame),
+        loops=enclosing(session.sites, frame),
     )
+
+
+def _built(session: Session, real: Any) -> Any:
+    @functools.wraps(real)
+    def __init__(self: Any, *args: Any, **kwargs: Any) -> None:
+        real(self, *args, **kwargs)
+        session.remember(session.built, self)
+
+    return __init__
 
 
 def _cleared(session: Session, real: Any) -> Any:

@@ -3,12 +3,16 @@
 from __future__ import annotations
 
 import functools
+import sys
 import weakref
-from typing import TYPE_CHECKING, Any, Dict
+from typing import TYPE_CHECKING, Any, Dict, List
+
+from ..loops import enclosing
 
 if TYPE_CHECKING:
     from ..session import Session
 
+MOST_CALLS_NOTED = 48
 _PLANS = (
     "T_max",
     "total_steps",
@@ -20,6 +24,7 @@ _PLANS = (
     "eta_min",
     "min_lrs",
     "gamma",
+    "_milestones",
 )
 
 
@@ -28,7 +33,8 @@ def install(session: Session) -> None:
     module = session.torch.optim.lr_scheduler
     calls = Calls(session)
     base = getattr(module, "LRScheduler", None) or module._LRScheduler
-    for cls in {base, module.ReduceLROnPlateau}:
+    own = ("ReduceLROnPlateau", "SequentialLR", "ChainedScheduler")  # their __init__ leaves the base's out
+    for cls in {base, *(getattr(module, name) for name in own)}:
         cls.__init__ = calls.watching(cls.__init__)
     session.schedulers = calls
     session.finishers.append(calls.write_all)
@@ -44,7 +50,7 @@ class Calls:
     def __init__(self, session: Session) -> None:
         self.session = session
         self.counts: Any = weakref.WeakKeyDictionary()
-        self.sites: Any = weakref.WeakKeyDictionary()
+        self.notes: Any = weakref.WeakKeyDictionary()  # of each scheduler: where it was made and is called, and when
         self.kept: Dict[int, Any] = {}  # plans of schedulers that a finished main() has let go
         self.depth = 0
         self._wrapped: set[Any] = set()
@@ -67,6 +73,7 @@ class Calls:
             if scheduler not in self.counts:
                 self.counts[scheduler] = [self._numbers, 0]
                 self._numbers += 1
+                self.session.guarded("agent", self._made, scheduler, sys._getframe(1))
 
         return __init__
 
@@ -79,15 +86,30 @@ class Calls:
                 result = real(scheduler, *args, **kwargs)
             finally:
                 self.depth -= 1
-            if is_outer and scheduler in self.counts:
+            if is_outer and scheduler in self.notes and not (self.session.is_dead or self.session.is_finished):
                 self.counts[scheduler][1] += 1
-                self.kept[self.counts[scheduler][0]] = scheduler
-                if self.counts[scheduler][1] == 1:
-                    self.sites[scheduler] = self.session.user_site()
-                    self.session.guarded("agent", self._write, scheduler)
+                if self.counts[scheduler][1] <= MOST_CALLS_NOTED:
+                    self.session.guarded("agent", self._called, scheduler, sys._getframe(1))
             return result
 
         return step
+
+    def _made(self, scheduler: Any, frame: Any) -> None:
+        sites = self.session.sites
+        made = [sites.describe(f.f_code, f.f_lineno) for f in sites.frames(frame)]
+        self.notes[scheduler] = {"made": made, "at": None, "loops": [], "when": []}
+
+    def _called(self, scheduler: Any, frame: Any) -> None:
+        session, notes = self.session, self.notes[scheduler]
+        current = session.training_pass()
+        if current is not None:
+            notes["when"].append(
+                [session.number_of(current[0]), current[1].index, current[1].batches, current[1].is_over]
+            )
+        if self.counts[scheduler][1] == 1:
+            self.kept[self.counts[scheduler][0]] = scheduler
+            notes.update(at=session.sites.site(frame), loops=enclosing(session.sites, frame))
+            self._write(scheduler)
 
     def _write(self, scheduler: Any) -> None:
         number, calls = self.counts[scheduler]
@@ -100,23 +122,30 @@ class Calls:
             plan=plan_of(scheduler),
             base_lrs=list(getattr(scheduler, "base_lrs", None) or []),
             calls=calls,
-            at=self.sites.get(scheduler),
+            **self.notes[scheduler],
         )
 
     def write_all(self) -> None:
         """The counts at the end of the run."""
-        for scheduler in list(self.kept.values()):
-            self._write(scheduler)
+        known = list(self.notes.keys())
+        inner = {id(s) for k in known for s in _inner(k)}
+        for scheduler in known:
+            if id(scheduler) not in inner:  # it is moved by another one, and part of that one's plan
+                self._write(scheduler)
+
+
+def _inner(scheduler: Any) -> List[Any]:
+    return list(getattr(scheduler, "_schedulers", None) or [])
 
 
 def plan_of(scheduler: Any) -> Dict[str, Any]:
     """The numbers that a scheduler was planned with, by the names that torch and the planners of transformers use."""
     plan = {
-        name: getattr(scheduler, name)
+        name.lstrip("_"): getattr(scheduler, name)
         for name in _PLANS
         if isinstance(getattr(scheduler, name, None), (int, float, list))
     }
-    inner = getattr(scheduler, "_schedulers", None)
+    inner = _inner(scheduler)
     if inner:
         plan["inner"] = [{"cls": type(s).__name__, **plan_of(s)} for s in inner]
     for function in getattr(scheduler, "lr_lambdas", None) or []:
