@@ -13,16 +13,21 @@ if TYPE_CHECKING:
 def _environment() -> Environment:
     from jinja2 import Environment, PackageLoader, StrictUndefined
 
-    return Environment(
+    from .text import FILTERS, printable
+
+    environment = Environment(
         loader=PackageLoader(__name__, ""),
         undefined=StrictUndefined,
         keep_trailing_newline=True,
         trim_blocks=True,
         lstrip_blocks=True,
-        autoescape=False,
+        autoescape=lambda name: name is not None and name.endswith(".html.j2"),
+        finalize=printable,
     )
+    environment.filters.update(FILTERS)
+    return environment
 
 
 def fill(name: str, **values: Any) -> str:  # noqa: ANN401
-    """The text of a template of this folder, filled in."""
+    """The text of a template of this folder, filled in. Templates named ``*.html.j2`` escape every value."""
     return _environment().get_template(name).render(**values)
