@@ -65,7 +65,7 @@ class Probe:
     look_next: ClassVar[str]
     """One sentence: what to look at when no finding explains an unhealthy reading."""
     functions: ClassVar[FrozenSet[str]] = frozenset()
-    """Names of torch functions that :meth:`on_function` is told of during the first steps."""
+    """Names of torch functions that :meth:`on_function` is told of, in the first steps and a few later ones."""
 
     def __init__(self) -> None:
         self.memory: Dict[str, Any] = {}
@@ -101,6 +101,14 @@ class Probe:
         self, session: Session, name: str, args: Tuple[Any, ...], kwargs: Mapping[str, Any], result: Any, site: str
     ) -> None:
         """A torch function of :attr:`functions` has run in the user's code, at ``site``."""
+
+    def on_scalar(self, session: Session, name: str, args: Tuple[Any, ...], result: Any, site: str) -> None:
+        """A torch function gave a tensor of one number in the user's code, during the same steps."""
+
+    def on_loss(
+        self, session: Session, name: str, args: Tuple[Any, ...], kwargs: Mapping[str, Any], value: Any, site: str
+    ) -> None:
+        """A loss of ``torch.nn.functional`` was computed with gradients on; in sampled steps."""
 
     def on_evaluation(
         self, session: Session, name: str, args: Tuple[Any, ...], kwargs: Mapping[str, Any], value: Any, site: str

@@ -51,6 +51,9 @@ class Session:
         self.kept: List[
             Any
         ] = []  # datasets of training loaders: looked at when the run ends, also after main() returned
+        self.backward_sites: Dict[str, int] = {}  # how often backward was called, by place, in sampled steps
+        self.current: Any = None  # the pass over a loader that handed out the last batch
+        self.has_saved_hooks = False  # checkpoints and offloading: a second backward would do their work twice
         self.probe_seconds: Dict[str, float] = {}
         self.listeners: Dict[str, List[Probe]] = {name: [] for name in HOOKS}
         self.finishers: List[Callable[[], None]] = []  # what hooks still have to write when the run ends
@@ -197,6 +200,11 @@ class Session:
             return False
         references.append(weakref.ref(thing))
         return True
+
+    @property
+    def role(self) -> str:
+        """What the loader that handed out the last batch is for: ``train``, ``validation`` or ``unknown``."""
+        return self.current.role if self.current is not None else "unknown"
 
     # --- the pace
 

@@ -43,12 +43,24 @@ def install(session: Session) -> None:
         return result
 
     torch.autograd.backward = backward
+    hooks = torch.autograd.graph.saved_tensors_hooks
+    hooks.__enter__ = _noting(session, hooks.__enter__)
+
+
+def _noting(session: Session, real: Any) -> Any:
+    @functools.wraps(real)
+    def enter(self: Any) -> Any:
+        session.has_saved_hooks = True
+        return real(self)
+
+    return enter
 
 
 def _before(session: Session, tensors: Any) -> None:
     frame = next(session.sites.frames(sys._getframe(2)), None)
     roots = (tensors,) if isinstance(tensors, session.torch.Tensor) else tuple(tensors)
     site = session.sites.describe(frame.f_code, frame.f_lineno) if frame is not None else None
+    session.backward_sites[site or ""] = session.backward_sites.get(site or "", 0) + 1
     session.guarded("agent", _write_loss, session, roots[0], site)
     session.tell("on_backward", roots, frame)
 

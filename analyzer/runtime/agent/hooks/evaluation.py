@@ -1,8 +1,9 @@
-"""Losses that are computed with gradients off: validation."""
+"""Losses of ``torch.nn.functional``: in training, and with gradients off, which is validation."""
 
 from __future__ import annotations
 
 import functools
+import threading
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
@@ -17,21 +18,30 @@ LOSSES = (
 def install(session: Session) -> None:
     """Stand before the losses of ``torch.nn.functional``; the modules of ``torch.nn`` go through them."""
     functional = session.torch.nn.functional
+    local = threading.local()
     for name in LOSSES:
         if hasattr(functional, name):
-            setattr(functional, name, _watched(session, name, getattr(functional, name)))
+            setattr(functional, name, _watched(session, name, getattr(functional, name), local))
 
 
-def _watched(session: Session, name: str, real: Any) -> Any:
+def _watched(session: Session, name: str, real: Any, local: threading.local) -> Any:
     is_grad_enabled = session.torch.is_grad_enabled
 
     @functools.wraps(real)
     def loss(*args: Any, **kwargs: Any) -> Any:
-        value = real(*args, **kwargs)
-        if not (is_grad_enabled() or session.is_dead or session.is_finished):
+        # A function mode calls the function that it was given once more, and losses call one another.
+        if session.is_dead or session.is_finished or getattr(local, "inside", False):
+            return real(*args, **kwargs)
+        local.inside = True
+        try:
+            value = real(*args, **kwargs)
+        finally:
+            local.inside = False
+        hook = "on_loss" if is_grad_enabled() else "on_evaluation"
+        if session.listeners[hook] and (session.sampling or hook == "on_evaluation"):
             site = session.user_site()
             if site is not None:
-                session.tell("on_evaluation", name, args, kwargs, value, site)
+                session.tell(hook, name, args, kwargs, value, site)
         return value
 
     return loss

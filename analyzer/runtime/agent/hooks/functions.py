@@ -1,4 +1,4 @@
-"""Single torch functions, during the first steps: what the loss is made of."""
+"""Single torch functions, during the first steps and a few later ones: what the loss is made of."""
 
 from __future__ import annotations
 
@@ -9,7 +9,9 @@ if TYPE_CHECKING:
     from ..probe import Probe
     from ..session import Session
 
-WATCHED_BACKWARDS = 3
+WATCHED_BACKWARDS = 3  # of each place that calls backward
+MOST_BACKWARDS = 12
+FIRST_LATER_STEP = 8  # from here on one step in each doubling is watched, and the last one of a bounded run
 
 
 def install(session: Session) -> None:
@@ -18,31 +20,60 @@ def install(session: Session) -> None:
     for probe in session.listeners["on_function"]:
         for name in probe.functions:
             listeners.setdefault(name, []).append(probe)
-    if listeners:
-        mode = _mode(session, listeners)
-        mode.__enter__()
-        session.watching = mode
+    if listeners or session.listeners["on_scalar"]:
+        session.watching = _mode(session, listeners)
+        session.watching.enter()
 
 
-def leave_if_over(session: Session) -> None:
-    """Leave the mode where that is possible: on top of the stack, outside of backward; else it stays, and idles."""
+def follow(session: Session) -> None:
+    """Enter or leave the mode, as the coming step wants it.
+
+    It is left only where it is on top of the stack, outside of backward, and entered again only where no other mode is
+    there: else the program's own modes would be popped in its place. A mode that cannot be left idles.
+    """
     mode = session.watching
-    if mode is None or session.micro < WATCHED_BACKWARDS:
+    if mode is None:
         return
-    mode.is_idle = True
+    wanted = not _is_over(session) or _is_watched_again(session)
+    mode.is_idle = not wanted
     stack = session.torch.overrides._get_current_function_mode_stack()
-    if stack and stack[-1] is mode:
-        session.watching = None
-        mode.__exit__(None, None, None)
+    if wanted and not mode.is_entered and all(other is session.redirecting for other in stack):
+        mode.enter()
+    elif not wanted and mode.is_entered and stack and stack[-1] is mode:
+        mode.leave()
+
+
+def _is_over(session: Session) -> bool:
+    seen = session.backward_sites.values()
+    enough = session.micro >= WATCHED_BACKWARDS and min(seen, default=0) >= WATCHED_BACKWARDS
+    return enough or session.micro >= MOST_BACKWARDS
+
+
+def _is_watched_again(session: Session) -> bool:
+    coming = session.step + 1
+    is_last = session.settings.steps is not None and coming == session.settings.steps
+    return is_last or (coming >= FIRST_LATER_STEP and coming & (coming - 1) == 0)
 
 
 def _mode(session: Session, listeners: Dict[str, List[Probe]]) -> Any:
     from torch.overrides import TorchFunctionMode
 
+    tensor = session.torch.Tensor
+    scalars = session.listeners["on_scalar"]
+
     class Watching(TorchFunctionMode):
         """Tells the probes of the functions that they asked for."""
 
         is_idle = False
+        is_entered = False
+
+        def enter(self) -> None:
+            self.is_entered = True
+            self.__enter__()
+
+        def leave(self) -> None:
+            self.is_entered = False
+            self.__exit__(None, None, None)
 
         def __torch_function__(self, func: Any, types: Any, args: Any = (), kwargs: Any = None) -> Any:
             kwargs = kwargs or {}
@@ -50,10 +81,17 @@ def _mode(session: Session, listeners: Dict[str, List[Probe]]) -> Any:
             if self.is_idle or session.is_dead or session.is_finished:
                 return result
             name = getattr(func, "__name__", "")
-            for probe in listeners.get(name, ()):
+            wanting = listeners.get(name, ())
+            is_scalar = bool(scalars) and isinstance(result, tensor) and result.dim() == 0
+            if wanting or is_scalar:
                 site = session.sites.site(sys._getframe(1))
-                if site is not None and probe in session.listeners["on_function"]:
-                    session.guarded(probe.name, probe.on_function, session, name, args, kwargs, result, site)
+                if site is None:
+                    return result
+                for probe in wanting:
+                    if probe in session.listeners["on_function"]:
+                        session.guarded(probe.name, probe.on_function, session, name, args, kwargs, result, site)
+                if is_scalar:
+                    session.tell("on_scalar", name, args, result, site)
             return result
 
     return Watching()

@@ -119,6 +119,7 @@ class Pass:
         self.handed_at = time.perf_counter()
         session.seconds["data"] += self.handed_at - began
         self.batches += 1
+        session.current = self
         if self.role == "unknown":
             session.forwards.pending = self
         if session.listeners["on_batch"] and (session.sampling or self.batches <= 2):

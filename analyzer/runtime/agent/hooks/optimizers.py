@@ -10,7 +10,7 @@ import weakref
 from typing import TYPE_CHECKING, Any, Dict, List
 
 from ..loops import enclosing
-from .functions import leave_if_over
+from .functions import follow
 
 if TYPE_CHECKING:
     from ..session import Session
@@ -119,7 +119,7 @@ class Steps:
         if self.taken[number] > session.step:
             session.step = self.taken[number]
             session.step_taken()
-            leave_if_over(session)
+            follow(session)
             session.forwards.reset()
             session.forwards.update()
         session.stopping.after_step()
