@@ -20,10 +20,11 @@ _PARTS = {
     "backward": "Backward",
     "optimizer": "Optimizer",
 }
+_SUFFIX = ".mlfix"
 _NORMS, _TERMS = "gradient-norm", "loss-terms"
 
 
-class TensorBoardMissing(RuntimeError):
+class TensorBoardMissing(ImportError):
     """The library that writes TensorBoard's files is not installed."""
 
 
@@ -102,6 +103,8 @@ def curves(runs: Sequence[Run]) -> list[Group]:
 def write_tensorboard(result: VerifyResult, directory: Path) -> None:
     """Write every run's curves as TensorBoard event files, one folder a run: ``as-is/seed-0``, ``fixed/RULE/seed-0``.
 
+    Files of an earlier call in the same folders are replaced.
+
     Args:
         result: what verify or probe found.
         directory: TensorBoard's ``--logdir``; made where it is missing.
@@ -117,15 +120,19 @@ def write_tensorboard(result: VerifyResult, directory: Path) -> None:
             "TensorBoard files need tensorboardX, which is not installed: pip install 'mlfix-torch[tensorboard]'"
         ) from error
     for run in result.runs:
-        writer = None
-        for curve in (c for group in curves([run]) for c in group.curves):
-            if writer is None:
-                folder = directory / _folder(run)
-                folder.mkdir(parents=True, exist_ok=True)
-                writer = writer_class(logdir=str(folder), write_to_disk=True)
-            for point in curve.lines[0].points:
-                writer.add_scalar(_tag(curve.key), point.value, point.step, walltime=point.seconds)
-        if writer is not None:
+        found = [curve for group in curves([run]) for curve in group.curves]
+        if not found:
+            continue
+        folder = directory / _folder(run)
+        folder.mkdir(parents=True, exist_ok=True)
+        for old in folder.glob(f"events.out.tfevents.*{_SUFFIX}"):  # TensorBoard would show both results as one
+            old.unlink()
+        writer = writer_class(logdir=str(folder), filename_suffix=_SUFFIX)
+        try:
+            for curve in found:
+                for point in curve.lines[0].points:
+                    writer.add_scalar(_tag(curve.key), point.value, point.step, walltime=point.seconds)
+        finally:
             writer.close()
 
 

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import math
 import random
 from pathlib import Path
 
@@ -24,9 +23,8 @@ from mlfix.analyzer.runtime.results import (
 )
 from mlfix.analyzer.runtime.trace import Trace
 
-SEEDS = (0, 1, 2)
-STEPS = 48
-MODULES = {"encoder.stem": 0.31, "encoder.layer1": 0.52, "encoder.layer2": 0.44, "projector": 1.4, "head": 2.2}
+from tests.templates.made_traces import SEEDS, STEPS, trace
+
 DIFF = """--- a/train_simclr.py
 +++ b/train_simclr.py
 @@ -46,3 +47,3 @@
@@ -59,67 +57,6 @@ def finding(
         subject=f"{rule}:{line}",
         fix=Fix(Applicability.UNSAFE, "plan the schedule in optimizer steps", (Edit(path, (47, 1), (47, 2), ""),)),
     )
-
-
-def trace(
-    seed: int,
-    *,
-    fixed: bool = False,
-    steps: int = STEPS,
-    nan_from: int | None = None,
-    dead: str = "",
-    planned: int = 96,
-) -> Trace:
-    """A training of ``steps`` optimizer steps with four micro-batches each and a cosine schedule."""
-    noise = random.Random(1000 * seed + fixed)
-    total = planned if fixed else 4 * planned
-    events: list[dict] = []
-    t = 0.9
-    for step in range(steps):
-        for micro in range(4):
-            loss = 0.55 + 2.6 * math.exp(-step / (17 if fixed else 24)) + noise.gauss(0, 0.045)
-            value = "nan" if nan_from is not None and step >= nan_from else loss
-            events.append(
-                {"k": "loss", "s": step, "m": 4 * step + micro, "t": t, "v": value, "at": "train.py:31 train"}
-            )
-            t += 0.012
-        terms = [
-            {"kind": "term", "name": "contrastive", "v": 0.5 + 2.1 * math.exp(-step / 20) + noise.gauss(0, 0.03)},
-            {
-                "kind": "term",
-                "name": "subspace",
-                "v": 0.0 if not fixed else 0.98 * math.exp(-step / 30) + noise.gauss(0, 0.01),
-            },
-        ]
-        events.append({"k": "loss-terms", "s": step, "m": 4 * step + 3, "t": t, "terms": terms})
-        rate = 1e-5 + (3e-4 - 1e-5) * (1 + math.cos(math.pi * step / total)) / 2
-        parts = {"data": 0.004, "forward": 0.021, "backward": 0.034, "optimizer": 0.006}
-        parts = {k: v * noise.lognormvariate(0, 0.08) * (6 if step == 0 else 1) for k, v in parts.items()}
-        events.append(
-            {
-                "k": "step",
-                "s": step,
-                "m": 4 * step + 4,
-                "t": t,
-                "opt": 0,
-                "lr": [rate, rate],
-                "dt": sum(parts.values()),
-                "taken": step + 1,
-                "skipped": False,
-                **parts,
-            }
-        )
-        norms = {
-            name: 0.0 if name == dead and not fixed else scale * math.exp(-step / 60) * noise.lognormvariate(0, 0.2)
-            for name, scale in MODULES.items()
-        }
-        events.append({"k": "gradient-norm", "s": step, "m": 4 * step + 4, "t": t, "modules": norms})
-    sched = {"k": "sched", "sched": 0, "cls": "torch.optim.lr_scheduler.CosineAnnealingLR", "base_lrs": [3e-4]}
-    events.append(
-        {**sched, "s": steps, "m": 4 * steps, "t": t, "plan": {"T_max": total, "eta_min": 1e-5}, "calls": steps}
-    )
-    events.append({"k": "end", "s": steps, "m": 4 * steps, "t": t, "steps": steps, "backwards": 4 * steps})
-    return Trace.of(events)
 
 
 def readings(fixed: bool, seed: int = 0) -> tuple[ProbeReading, ...]:

@@ -11,6 +11,7 @@ from mlfix.templates.charts import chart, strip
 from mlfix.templates.curves import Curve, Line, Point, TensorBoardMissing, curves, write_tensorboard
 
 from tests.templates import made
+from tests.templates.made_traces import STEPS, trace
 
 
 def groups(*runs: Run) -> dict[str, tuple[Curve, ...]]:
@@ -75,12 +76,12 @@ def test_times_are_in_milliseconds_and_split() -> None:
 
 @pytest.mark.parametrize("fixed", [False, True])
 def test_a_cosine_is_carried_on_to_its_end(fixed: bool) -> None:
-    run = Run(FIXED if fixed else AS_IS, "", 0, made.trace(0, fixed=fixed))
+    run = Run(FIXED if fixed else AS_IS, "", 0, trace(0, fixed=fixed))
     plan = groups(run)["learning-rate"][0].lines[0].plan
     total = 96 if fixed else 384
     assert plan is not None
     assert (plan.end, plan.calls, plan.planned, plan.name) == (total, 48, total, "T_max")
-    assert plan.rest[0][0] == made.STEPS
+    assert plan.rest[0][0] == STEPS
     assert plan.rest[-1] == (pytest.approx(total + 1), pytest.approx(1e-5))
 
 
@@ -170,6 +171,8 @@ def test_tensorboard_reads_the_same_curves(tmp_path: Path) -> None:
     )
     result = made.clean_result()
     write_tensorboard(result, tmp_path)
+    write_tensorboard(result, tmp_path)  # a second time replaces
+    assert len(list(tmp_path.rglob("*tfevents*"))) == len(result.runs)
     folders = {p.parent.relative_to(tmp_path).as_posix() for p in tmp_path.rglob("*tfevents*")}
     assert folders == {
         f"{tree}/seed-{seed}" for tree in ("as-is", "fixed/scheduler-accumulation") for seed in made.SEEDS

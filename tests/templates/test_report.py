@@ -23,6 +23,7 @@ from mlfix.analyzer.runtime.trace import Trace
 from mlfix.templates.report import render
 
 from tests.templates import made
+from tests.templates.made_traces import trace
 from tests.templates.markup import Page
 
 RESULTS = {
@@ -222,7 +223,7 @@ HOSTILE = st.lists(
     min_size=1,
     max_size=6,
 ).map("".join)
-SMALL = {AS_IS: made.trace(0, steps=3), FIXED: made.trace(0, fixed=True, steps=3)}
+SMALL = {AS_IS: trace(0, steps=3), FIXED: trace(0, fixed=True, steps=3)}
 
 
 def hostile_result(kind: str, text: str) -> VerifyResult:
