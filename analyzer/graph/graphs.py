@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import posixpath
+from collections.abc import Iterable, Mapping
 from functools import cached_property
 from typing import TYPE_CHECKING
 
@@ -32,16 +33,33 @@ class Graphs:
         """Which file imports which."""
         graph = _new_graph()
         graph.add_nodes_from(self.project.files)
+        for path, targets in self._imported.items():
+            graph.add_edges_from((path, target, {"line": line}) for target, line in targets.items())
+        return graph
+
+    @cached_property
+    def _imported(self) -> dict[str, dict[str, int]]:
+        """For each file, the files that it imports, each with the line."""
         symbols = self.project.symbols
+        found: dict[str, dict[str, int]] = {path: {} for path in self.project.files}
         for path, facts in self.project.files.items():
             for item in facts.imports:
                 target = symbols.resolve(path, item.target)
                 if isinstance(target, Symbol):
-                    graph.add_edge(path, target.path, line=item.line)
+                    found[path][target.path] = item.line
                 file = symbols.module_file(path, item.target) if item.local == IMPORT_STAR else None
                 if file is not None:
-                    graph.add_edge(path, file, line=item.line)
-        return graph
+                    found[path][file] = item.line
+        return found
+
+    @cached_property
+    def _importing(self) -> dict[str, list[str]]:
+        """For each file, the files that import it."""
+        found: dict[str, list[str]] = {path: [] for path in self.project.files}
+        for path, targets in self._imported.items():
+            for target in targets:
+                found[target].append(path)
+        return found
 
     @cached_property
     def classes(self) -> nx.DiGraph:
@@ -90,15 +108,22 @@ class Graphs:
 
     def imported_by(self, path: str) -> set[str]:
         """The files that a file imports, directly or not."""
-        import networkx as nx
-
-        return nx.descendants(self.imports, path)
+        return _beyond(path, self._imported)
 
     def importers_of(self, path: str) -> set[str]:
         """The files that import a file, directly or not."""
-        import networkx as nx
+        return _beyond(path, self._importing)
 
-        return nx.ancestors(self.imports, path)
+
+def _beyond(start: str, following: Mapping[str, Iterable[str]]) -> set[str]:
+    """All that is reached from a start, without the start. Plain, since a fix asks for it and networkx loads slowly."""
+    found = {start}
+    queue = [start]
+    while queue:
+        new = set(following[queue.pop()]) - found
+        found |= new
+        queue += new
+    return found - {start}
 
 
 def _new_graph() -> nx.DiGraph:
