@@ -13,6 +13,7 @@ from weakref import WeakKeyDictionary
 from ..graph.project import Project
 from ..graph.symbols import Symbol
 from ..source.module import Module
+from ..source.nodes import branches
 
 _TRANSPOSING = frozenset({"t", "T", "mT", "H", "transpose", "permute", "swapaxes", "unsqueeze", "adjoint"})
 _PRODUCTS = frozenset(
@@ -100,7 +101,7 @@ def _compares(nodes: list[ast.AST]) -> bool:
             for name in ast.walk(node.target):
                 if isinstance(name, ast.Name):
                     aliases.setdefault(name.id, set()).update(_mentioned(node.iter))
-        stack.extend(ast.iter_child_nodes(node))
+        stack += branches(node)
     return any(_meet(a, b, aliases) for a, b in pairs)
 
 

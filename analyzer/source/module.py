@@ -10,7 +10,8 @@ from functools import cached_property
 from ..findings import Evidence, Location
 from .collect import dotted
 from .facts import FileFacts
-from .nodes import children, walk
+from .links import Links
+from .nodes import branches, walk
 from .reader import LINE_END, Text
 from .scopes import Scope, build_scopes
 
@@ -93,30 +94,12 @@ class Module:
         return Evidence(self.path, getattr(node, "lineno", 1), note)
 
     @cached_property
-    def _links(self) -> tuple[dict[int, ast.AST], dict[int, Scope]]:
-        """Each node's parent and the scope in which it is evaluated, from one walk."""
-        parents: dict[int, ast.AST] = {}
-        homes: dict[int, Scope] = {}
-        scopes = {id(s.node): s for s in self.scopes()}
-        stack: list[tuple[ast.AST, Scope]] = [(self.tree, self.root_scope)]
-        while stack:
-            node, home = stack.pop()
-            homes[id(node)] = home
-            inner = scopes.get(id(node), home)
-            around = {id(n) for n in _evaluated_outside(node)} if inner is not home else ()
-            for child in children(node):
-                parents[id(child)] = node
-                if isinstance(child, ast.arguments):
-                    stack.append((child, inner))
-                    for below in children(child):
-                        parents[id(below)] = child
-                else:
-                    stack.append((child, home if id(child) in around else inner))
-        return parents, homes
+    def _links(self) -> Links:
+        return Links(self.tree, self.root_scope, self._scopes)
 
     def parent(self, node: ast.AST) -> ast.AST | None:
         """The node that holds this one, None for the module."""
-        return self._links[0].get(id(node))
+        return self._links.parent(node)
 
     def ancestors(self, node: ast.AST) -> Iterator[ast.AST]:
         """From the node's parent up to the module."""
@@ -155,7 +138,7 @@ class Module:
 
     def scope_of(self, node: ast.AST) -> Scope:
         """The scope in which a node is evaluated; a function's or class's own node stands in the one around it."""
-        return self._links[1][id(node)]
+        return self._links.home(node)
 
     def scope_at(self, node: ast.AST) -> Scope:
         """The scope that a function, lambda, class or module node opens."""
@@ -209,13 +192,12 @@ class Module:
 
     @cached_property
     def _calls(self) -> list[ast.Call]:
-        return sorted((n for n in self.nodes if isinstance(n, ast.Call)), key=lambda n: (n.lineno, n.col_offset))
-
-
-def _evaluated_outside(node: ast.AST) -> list[ast.AST]:
-    """Children of a function or class that Python evaluates in the scope around it."""
-    if isinstance(node, ast.ClassDef):
-        return [*node.decorator_list, *node.bases, *node.keywords]
-    if isinstance(node, (ast.FunctionDef, ast.AsyncFunctionDef)):
-        return [*node.decorator_list, *([node.returns] if node.returns else [])]
-    return []
+        found: list[ast.Call] = []
+        stack: list[ast.AST] = [self.tree]
+        while stack:
+            node = stack.pop()
+            if type(node) is ast.Call:
+                found.append(node)
+            stack += branches(node)
+        # Calls that start at one place hold each other (``f()()``), and keep their order: the outer one first.
+        return sorted(found, key=lambda n: (n.lineno, n.col_offset))

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import ast
 from collections.abc import Iterator
+from typing import Any
 
 # Fields that hold no syntax node, or only operators and contexts, which nobody asks about.
 _PLAIN = frozenset(
@@ -19,6 +20,9 @@ _CHILD_FIELDS: dict[type[ast.AST], tuple[str, ...]] = {
     ast.Nonlocal: (),
     ast.MatchSingleton: (),
 }
+
+LEAVES = frozenset({ast.Name, ast.Constant, type(None)})
+"""What :func:`branches` leaves out; None stands for a child that is not there."""
 
 
 def child_fields(kind: type[ast.AST]) -> tuple[str, ...]:
@@ -41,6 +45,19 @@ def children(node: ast.AST) -> list[ast.AST]:
         if type(value) is list:
             found += [item for item in value if item is not None]
         elif value is not None:
+            found.append(value)
+    return found
+
+
+def branches(node: ast.AST) -> list[ast.AST]:
+    """The children that may hold others: most nodes are names and constants, which most walks only step over."""
+    found: list[ast.AST] = []
+    for name in child_fields(type(node)):
+        value: Any = getattr(node, name, None)
+        kind = type(value)
+        if kind is list:
+            found += [item for item in value if type(item) not in LEAVES]
+        elif kind not in LEAVES:
             found.append(value)
     return found
 

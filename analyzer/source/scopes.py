@@ -7,19 +7,22 @@ import weakref
 from collections.abc import Iterator
 from dataclasses import dataclass, field
 from enum import Enum
+from typing import Any
 
 from .collect import dotted
-from .nodes import children
+from .nodes import branches
 
 FunctionNode = ast.FunctionDef | ast.AsyncFunctionDef | ast.Lambda
 ScopeNode = ast.Module | ast.ClassDef | FunctionNode
-_SCOPES = (ast.FunctionDef, ast.AsyncFunctionDef, ast.Lambda, ast.ClassDef)
+SCOPE_NODES = frozenset({ast.FunctionDef, ast.AsyncFunctionDef, ast.Lambda, ast.ClassDef})
+"""The nodes that open a scope inside a module."""
 _ALIAS_STEPS = 5
 BINDERS = (
     ast.Assign, ast.AnnAssign, ast.AugAssign, ast.NamedExpr, ast.For, ast.AsyncFor, ast.comprehension, ast.With,
     ast.AsyncWith, ast.ExceptHandler, ast.Import, ast.ImportFrom, ast.Expr, ast.MatchAs, ast.MatchStar,
 )  # fmt: skip
 """The nodes for which :func:`bindings_of` can give anything."""
+_BINDERS = frozenset(BINDERS)
 _VIEWS = {"diagonal", "view", "t", "transpose", "permute", "squeeze", "unsqueeze", "flatten", "narrow", "select"}
 _UPDATING = {"append", "extend", "insert", "add", "update", "appendleft", "setdefault"}
 
@@ -175,19 +178,22 @@ def build_scopes(tree: ast.Module) -> Scope:
 
 
 def _fill(scope: Scope, body: list[ast.stmt] | list[ast.expr]) -> None:
-    stack: list[ast.AST] = [*reversed(body)]
+    stack: list[Any] = [*reversed(body)]
+    bindings = scope.bindings
     while stack:
         node = stack.pop()
-        if isinstance(node, _SCOPES):
+        kind = type(node)  # by identity, for speed: trees hold no subclasses
+        if kind in SCOPE_NODES:
             _open(scope, node)
-            if not isinstance(node, ast.Lambda):
+            if kind is not ast.Lambda:
                 stack.extend(node.decorator_list)
             continue
-        if isinstance(node, (ast.Global, ast.Nonlocal)):
+        if kind is ast.Global or kind is ast.Nonlocal:
             scope.foreign.update(node.names)
-        for binding in bindings_of(node, scope) if isinstance(node, BINDERS) else ():
-            scope.bindings.setdefault(binding.key, []).append(binding)
-        stack.extend(reversed(children(node)))
+        elif kind in _BINDERS:
+            for binding in bindings_of(node, scope):
+                bindings.setdefault(binding.key, []).append(binding)
+        stack += branches(node)[::-1]
 
 
 def _open(outer: Scope, node: ast.FunctionDef | ast.AsyncFunctionDef | ast.Lambda | ast.ClassDef) -> None:
