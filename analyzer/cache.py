@@ -159,10 +159,7 @@ def _facts_row(facts: FileFacts) -> list[Any]:
     row: list[Any] = []
     for name in _FACT_FIELDS:
         value = getattr(facts, name)
-        kind = _NESTED.get(name)
-        if kind is not None:
-            value = [[getattr(item, f.name) for f in fields(kind)] for item in value]
-        elif name == "tokens":
+        if name == "tokens":
             value = sorted(t.decode("latin-1") for t in value)
         elif name in _SETS:
             value = sorted(value)

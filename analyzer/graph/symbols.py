@@ -4,16 +4,15 @@ from __future__ import annotations
 
 import posixpath
 from collections.abc import Iterator, Mapping
-from dataclasses import dataclass
 from functools import cached_property
+from typing import NamedTuple
 
 from ..source.facts import IMPORT_STAR, ClassFacts, FileFacts, FunctionFacts
 
 _FURTHEST = 20
 
 
-@dataclass(frozen=True, slots=True)
-class Symbol:
+class Symbol(NamedTuple):
     """A function, class, other top-level name, or (with an empty ``qualname``) a module of the project."""
 
     path: str

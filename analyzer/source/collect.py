@@ -14,6 +14,8 @@ from .nodes import child_fields
 _LONGEST_WORD = 60
 _BUILTINS = frozenset(dir(builtins))
 _OUTSIDE = frozenset({*sys.stdlib_module_names, "torch", "numpy"})
+# The most frequent kinds, under names of one look-up instead of two.
+_NAME, _CONSTANT, _ATTRIBUTE, _CALL, _KEYWORD = ast.Name, ast.Constant, ast.Attribute, ast.Call, ast.keyword
 _LOOKUPS = {"eval", "globals", "locals", "__import__", "importlib.import_module"}
 
 
@@ -59,14 +61,24 @@ def collect_facts(
 
 def dotted(node: ast.AST) -> str | None:
     """``a.b.c`` of a chain of attributes that starts at a name, else None."""
+    if type(node) is _NAME:
+        return node.id
     parts: list[str] = []
-    while type(node) is ast.Attribute:
+    while type(node) is _ATTRIBUTE:
         parts.append(node.attr)
         node = node.value
-    if type(node) is not ast.Name:
+    if type(node) is not _NAME:
         return None
     parts.append(node.id)
-    return ".".join(reversed(parts))
+    parts.reverse()
+    return ".".join(parts)
+
+
+def _root(node: ast.expr) -> ast.expr:
+    """What a chain of attributes starts at."""
+    while type(node) is ast.Attribute:
+        node = node.value
+    return node
 
 
 def is_main_guard(test: ast.expr) -> bool:
@@ -118,30 +130,32 @@ class _Collector:
         plain = self.plain.setdefault(owner, set())
         # An explicit stack, in source order: deep expressions must not exhaust the interpreter's own.
         stack: list[Any] = list(body)[::-1]
-        pop, push, fields_of = stack.pop, stack.append, child_fields
+        pop, push, table = stack.pop, stack.append, self.table
         while stack:
             node = pop()
             kind = type(node)  # the narrowing below is by identity, for speed
-            if kind is ast.Name:
-                target = self.table.get(node.id)
+            if kind is _NAME:
+                target = table.get(node.id)
                 if target is None:
                     plain.add(node.id)
                 elif node.id not in shadowed:
                     used.add(target)
                 continue
-            if kind is ast.Constant:
+            if kind is _CONSTANT:
                 value = node.value
                 if type(value) is str and len(value) <= _LONGEST_WORD and value.replace(".", "_").isidentifier():
                     self.words.add(value)
                 continue
-            if kind is ast.Attribute:
-                full = self.resolve(node, shadowed)
-                if full is not None:
-                    used.add(full)
-                    continue
-                push(node.value)
+            if kind is _ATTRIBUTE:
+                root = _root(node.value)
+                if type(root) is _NAME and root.id in table:
+                    full = self.resolve(node, shadowed)
+                    if full is not None:
+                        used.add(full)
+                else:
+                    push(root)
                 continue
-            if kind is ast.Call:
+            if kind is _CALL:
                 callee = self.call(node, name, shadowed)
                 stack += node.keywords
                 stack += node.args
@@ -149,6 +163,9 @@ class _Collector:
                     push(node.func)
                 else:
                     used.add(callee)
+                continue
+            if kind is _KEYWORD:
+                push(node.value)
                 continue
             if kind is ast.FunctionDef or kind is ast.AsyncFunctionDef:
                 inner.append((*self.function(node, name, shadowed), owner if name or owner else node.name))
@@ -175,7 +192,7 @@ class _Collector:
                 inner.insert(0, ([*node.body], "", shadowed, MAIN_PART))
                 stack.extend(reversed(node.orelse))
                 continue
-            for field in fields_of(kind):
+            for field in child_fields(kind):
                 child = getattr(node, field, None)
                 if type(child) is list:
                     stack += child[::-1]
@@ -209,20 +226,27 @@ class _Collector:
 
     def call(self, node: ast.Call, scope: str, shadowed: frozenset[str]) -> str | None:
         """Record a call and notice look-ups by computed names; returns the callee where it comes from an import."""
-        imported = callee = self.resolve(node.func, shadowed)
-        if callee is None:
-            callee = dotted(node.func)
-            if callee is None:
-                callee = f"?.{node.func.attr}" if type(node.func) is ast.Attribute else None
-            elif "." in callee and not callee.startswith(("self.", "cls.")):
-                callee = "?." + callee.rpartition(".")[2]
-        if callee is None:
+        func = node.func
+        root = _root(func)
+        imported = None
+        if type(root) is ast.Name and root.id in self.table:
+            imported = self.resolve(func, shadowed)
+        if imported is not None:
+            callee = imported
+        elif type(func) is ast.Name:
+            callee = func.id
+        elif type(func) is not ast.Attribute:
             return None
+        elif type(root) is ast.Name and root.id in ("self", "cls"):
+            callee = dotted(func) or ""
+        else:
+            callee = f"?.{func.attr}"
         if callee in _LOOKUPS or (
             callee == "getattr" and len(node.args) > 1 and not isinstance(node.args[1], ast.Constant)
         ):
             self.is_dynamic = True
-        self.calls.append(Call(callee, node.lineno, scope))
+        # Interned: one name is called many times, and is pickled once.
+        self.calls.append(Call(sys.intern(callee), node.lineno, scope))
         return imported
 
     def function(

@@ -1,16 +1,19 @@
-"""What one file contributes to the project: small, picklable, cached by content hash."""
+"""What one file contributes to the project: small, picklable, cached by content hash.
+
+The rows are named tuples, since there are tens of thousands of them: made and pickled several times as fast.
+"""
 
 from __future__ import annotations
 
 from dataclasses import dataclass
+from typing import NamedTuple
 
 IMPORT_STAR = "*"
 MAIN_PART = "__main__"
 """Owner of what stands under ``if __name__ == "__main__"``."""
 
 
-@dataclass(frozen=True, slots=True)
-class Import:
+class Import(NamedTuple):
     """One bound name of an import statement.
 
     ``local`` is the name it binds (``*`` for a star import), ``target`` the dotted name it stands for; a relative
@@ -23,8 +26,7 @@ class Import:
     scope: str
 
 
-@dataclass(frozen=True, slots=True)
-class FunctionFacts:
+class FunctionFacts(NamedTuple):
     """A function or method: its qualified name (``Net.forward``), parameters and decorators."""
 
     qualname: str
@@ -34,8 +36,7 @@ class FunctionFacts:
     decorators: tuple[str, ...]
 
 
-@dataclass(frozen=True, slots=True)
-class ClassFacts:
+class ClassFacts(NamedTuple):
     """A class: bases and decorators as dotted names, resolved through this file's imports."""
 
     qualname: str
@@ -46,8 +47,7 @@ class ClassFacts:
     methods: tuple[str, ...]
 
 
-@dataclass(frozen=True, slots=True)
-class Call:
+class Call(NamedTuple):
     """A call by name. ``callee`` is dotted and resolved through this file's imports and aliases.
 
     A callee that starts with ``self.`` is kept so; one whose receiver is unknown keeps its last name after a
