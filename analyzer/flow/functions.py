@@ -5,6 +5,7 @@ from __future__ import annotations
 import ast
 from collections.abc import Iterator
 
+from ..source.nodes import branches, children
 from ..source.scopes import Scope
 
 
@@ -21,7 +22,7 @@ def returned(scope: Scope) -> list[ast.expr]:
             continue
         if isinstance(current, (ast.Return, ast.Yield)) and current.value is not None:
             found.append(current.value)
-        stack.extend(reversed(list(ast.iter_child_nodes(current))))
+        stack += branches(current)[::-1]
     return found
 
 
@@ -60,7 +61,7 @@ def own_nodes(scope: Scope) -> Iterator[ast.AST]:
         if isinstance(current, (ast.FunctionDef, ast.AsyncFunctionDef, ast.ClassDef)):
             continue
         yield current
-        stack.extend(reversed(list(ast.iter_child_nodes(current))))
+        stack += children(current)[::-1]
 
 
 def own_calls(scope: Scope) -> list[ast.Call]:

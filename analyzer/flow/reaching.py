@@ -5,6 +5,7 @@ from __future__ import annotations
 import ast
 from collections.abc import Iterable
 
+from ..source.nodes import children
 from ..source.scopes import Binding, Kind, Scope, bindings_of, key_of
 
 Environment = dict[str, frozenset[Binding]]
@@ -147,7 +148,7 @@ class Reaching:
     # Expressions: every load is noted with the environment in which it happens.
 
     def _expressions(self, node: ast.AST, env: Environment) -> None:
-        for child in ast.iter_child_nodes(node):
+        for child in children(node):
             if isinstance(child, ast.expr):
                 self._expression(child, env)
 
@@ -169,7 +170,7 @@ class Reaching:
         if isinstance(node, ast.Lambda):
             # A lambda's free names are looked up in the scope around it, as a nested function's are.
             return
-        for child in ast.iter_child_nodes(node):
+        for child in children(node):
             if isinstance(child, (ast.expr, ast.keyword)):
                 self._expression(child, env)
         if isinstance(node, ast.NamedExpr):

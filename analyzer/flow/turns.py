@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, TypeGuard
 
 from ..graph.graphs import is_test
 from ..source.module import Module
+from ..source.nodes import branches
 from ..source.scopes import key_of
 from .frames import Frame, Operand
 from .values import Flow
@@ -140,7 +141,7 @@ class Worker:
                 inside = (*inside, (module, node))
             if isinstance(node, ast.Call):
                 yield from self._of_call(module, node, inside, depth)
-            stack.extend((child, inside) for child in reversed(list(ast.iter_child_nodes(node))))
+            stack.extend((child, inside) for child in reversed(branches(node)))
 
     def _of_call(
         self, module: Module, call: ast.Call, loops: tuple[tuple[Module, Loop], ...], depth: int

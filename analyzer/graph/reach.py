@@ -66,6 +66,7 @@ class Reach:
         self.project = project
         self._uses = {path: dict(facts.uses) for path, facts in project.files.items()}
         self._targets: dict[tuple[str, str], tuple[Symbol, ...]] = {}
+        self._run: dict[tuple[str, str], tuple[Symbol, ...]] = {}
         self._following: dict[Symbol, list[Symbol]] = {}
 
     @cached_property
@@ -192,8 +193,15 @@ class Reach:
             if isinstance(symbol, Symbol) and symbol.qualname:
                 yield top_part(symbol)
 
-    def _imported_by(self, path: str, target: str) -> Iterable[Symbol]:
+    def _imported_by(self, path: str, target: str) -> tuple[Symbol, ...]:
         """The modules that an import runs: the one named, and the one that a name comes from through re-exports."""
+        key = (path, target)
+        found = self._run.get(key)
+        if found is None:
+            found = self._run[key] = tuple(self._find_imported(path, target))
+        return found
+
+    def _find_imported(self, path: str, target: str) -> Iterable[Symbol]:
         symbols = self.project.symbols
         file = symbols.module_file(path, target)
         if file is None and target.strip("."):

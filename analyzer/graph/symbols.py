@@ -24,6 +24,7 @@ class SymbolTable:
 
     def __init__(self, files: Mapping[str, FileFacts]) -> None:
         self.files = files
+        self._resolved: dict[tuple[str, str], Symbol | str] = {}
         self._located: dict[tuple[str, str], tuple[str, ...]] = {}
         self._search_paths: dict[str, list[str]] = {}
 
@@ -79,11 +80,10 @@ class SymbolTable:
         """The project's file for ``import dotted`` written in the file ``path``; relative names keep their dots."""
         if not dotted.startswith(".") and dotted.partition(".")[0] not in self._tops:
             return None
-        folder = posixpath.dirname(path)
-        key = (folder, dotted)
+        key = (path.rpartition("/")[0], dotted)
         found = self._located.get(key)
         if found is None:
-            found = self._located[key] = tuple(self._candidates(folder, dotted))
+            found = self._located[key] = tuple(self._candidates(*key))
         for file in found:
             if file != path:
                 return file
@@ -105,13 +105,20 @@ class SymbolTable:
         Returns:
             A symbol of the project, else the dotted name of something outside of it (``torch.nn.Linear``).
         """
-        return self._resolve(path, dotted, 0)
+        key = (path, dotted)
+        found = self._resolved.get(key)
+        if found is None:
+            found = self._resolved[key] = self._resolve(path, dotted, 0)
+        return found
 
     def _resolve(self, path: str, dotted: str, depth: int) -> Symbol | str:
         if depth > _FURTHEST:
             return dotted
-        parts = dotted.lstrip(".").split(".") if dotted.strip(".") else []
-        dots = dotted[: len(dotted) - len(dotted.lstrip("."))]
+        name = dotted.lstrip(".")
+        dots = dotted[: len(dotted) - len(name)]
+        parts = name.split(".") if name else []
+        if not dots and (not parts or parts[0] not in self._tops):
+            return dotted
         for cut in range(len(parts), -1 if dots else 0, -1):
             file = self.module_file(path, dots + ".".join(parts[:cut]))
             if file is not None:
