@@ -23,7 +23,7 @@ from .reading import Reading, facts_by_path
 from .rule import Rule
 from .selection import is_in, select
 from .source.facts import FileFacts
-from .source.reader import Sources, Unreadable, collector_paused, digest_of
+from .source.reader import Sources, Unreadable, collector_paused, digest_of, keep_freed_memory
 from .version import __version__
 
 BYTES_WORTH_A_POOL = 1_500_000
@@ -76,6 +76,7 @@ def scan(request: Request) -> Report:
     Bad files become problems in the report; nothing of the project is executed.
     """
     started = time.perf_counter()
+    keep_freed_memory()
     settings = request.settings
     discovery = discover(request.root, settings.exclude, settings.respect_gitignore)
     sources = Sources(request.root, request.overlay)
@@ -123,10 +124,12 @@ class _Run:
         files, lines, problems = self._facts(old, contents)
         dependencies = self._dependencies(dependency_files)
         stated = self._digests({*dependency_files, *(target for _, target in dependencies.includes)} - set(digests))
-        shape = shape_of(files, *(f"{p}={d}" for p, d in sorted(stated.items())))
+        # Only a cache compares shapes.
+        keeps = self.request.cache_folder is not None
+        shape = shape_of(files, *(f"{p}={d}" for p, d in sorted(stated.items()))) if keeps else ""
         scripts = read_console_scripts(self.sources, self.discovery)
         project = Project(self.sources, files, dependencies, self.discovery.others, scripts)
-        checked = self._check(project, old if old.shape == shape else Memory(), digests | inputs)
+        checked = self._check(project, old if keeps and old.shape == shape else Memory(), digests | inputs)
         consulted = {p: c.consulted or set(old.consulted.get(p, ())) for p, c in checked.items()}
         others = self._digests({q for c in consulted.values() for q in c} - set(digests))
         every = digests | others
@@ -142,7 +145,7 @@ class _Run:
             consulted={p: {q: every[q] for q in c} for p, c in consulted.items()},
             marked=[p for p, f in files.items() if f.has_suppressions],
         )
-        if self.request.cache_folder is not None:
+        if keeps:
             self.cache.store_results(new)
             self.cache.store_facts(files.values())
         return new

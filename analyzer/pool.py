@@ -17,7 +17,7 @@ Result = TypeVar("Result")
 ExecutorFactory = Callable[[int, Callable[..., None], tuple[Any, ...]], Executor]
 """Makes an executor of some workers, each of which calls the initializer with the arguments once."""
 
-_CHUNKS_A_WORKER = 4
+_CHUNKS_A_WORKER = 8
 
 
 def process_pool(workers: int, initializer: Callable[..., None], arguments: tuple[Any, ...]) -> Executor:

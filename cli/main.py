@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import gc
 import sys
 
 from ..analyzer.version import __version__
@@ -19,6 +20,7 @@ def main() -> None:
     except KeyboardInterrupt:
         print("mlfix: error: interrupted", file=sys.stderr)
         code = 2
+    gc.freeze()  # the collector need not walk a whole project once more on the way out
     sys.exit(code)
 
 

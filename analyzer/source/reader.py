@@ -20,6 +20,7 @@ from ..findings import Problem
 LINE_END = re.compile(r"\r\n|\r|\n")
 """Where Python's lines end; ``str.splitlines`` also splits at form feeds and Unicode separators."""
 LARGEST_FILE = 4 * 1024 * 1024
+_LARGEST_DYNAMIC_BLOCK = 31 * 1024 * 1024
 _BOM = b"\xef\xbb\xbf"
 _PYTHON2 = re.compile(r"^\s*(print\s+[\"'\w]|exec\s+[\"'\w]|raise\s+\w+\s*,|except\s+[\w.]+\s*,\s*\w+\s*:)")
 
@@ -151,6 +152,15 @@ def collector_paused() -> Iterator[None]:
     finally:
         if was_enabled:
             gc.enable()
+
+
+def keep_freed_memory() -> None:
+    """Let this process and its forks use one tree's memory for the next, instead of asking the system again.
+
+    glibc returns freed memory above a threshold, which it raises to twice the largest block that was ever freed, up to
+    blocks of 32 MiB (mallopt(3), ``M_MMAP_THRESHOLD``). The block here is never touched, so it takes no memory.
+    """
+    bytes(_LARGEST_DYNAMIC_BLOCK)
 
 
 def _syntax_message(text: Text, error: SyntaxError) -> str:
