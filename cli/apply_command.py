@@ -15,8 +15,9 @@ from ..codemods.writing import write_changes
 from . import exits
 from .formats.diff import unified
 from .options import Asked, find_rule, progress_bar, request_of, scan_options
-from .places import journal_folder
+from .places import journal_folder, verdicts_file
 from .terminal import put, stdout_is_colored
+from .verdicts import verdict_lines
 
 
 @dataclass
@@ -130,7 +131,7 @@ def _apply_and_commit(request: Request, consent: Consent) -> tuple[Outcome, Mend
         paths = sorted(_write(request, mended, outcome))
         if not paths:
             continue
-        said = git.commit_files(request.root, paths, _commit_message(outcome.fixed[before:]))
+        said = git.commit_files(request.root, paths, _commit_message(request, outcome.fixed[before:]))
         if said is not None:
             click.echo(said, err=True)
             files = ", ".join(paths)
@@ -152,11 +153,13 @@ def _reason_not_to_commit(request: Request, mended: Mended) -> str:
     )
 
 
-def _commit_message(fixed: Sequence[Finding]) -> str:
+def _commit_message(request: Request, fixed: Sequence[Finding]) -> str:
     rule = fixed[0]
     places = [f"- {f.location.path}:{f.location.line}: {f.message}" for f in fixed]
     title = f"Fix {rule.rule} in {_files({f.location.path for f in fixed})}"
-    return "\n".join([title, "", *places, "", f"mlfix rule {rule.code}. {rule.symptom}"])
+    verdicts = verdict_lines(verdicts_file(request.root), fixed)
+    proven = ["", "By `mlfix verify`:", *(f"- {line}" for line in verdicts)] if verdicts else []
+    return "\n".join([title, "", *places, *proven, "", f"mlfix rule {rule.code}. {rule.symptom}"])
 
 
 def _write(request: Request, mended: Mended, outcome: Outcome) -> set[str]:

@@ -12,6 +12,8 @@ _COMMANDS = {
     "scan": "find training bugs",
     "apply": "mend what was found",
     "undo": "take the last apply back",
+    "verify": "run your command as is and mended, and compare",
+    "probe": "run your command, and say what is unhealthy and why",
     "explain": "document a rule",
     "rules": "list the rules",
     "init": "write a configuration and a pre-commit entry",
@@ -41,4 +43,5 @@ def cli() -> None:
     mlfix scan repo/                 what is wrong, why it is sure, and the diff
     mlfix apply --rule amp-import    mend it, touching nothing else
     mlfix undo                       take that back
+    mlfix verify -- python train.py  prove the fixes on your own command
     """

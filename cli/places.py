@@ -68,6 +68,11 @@ def journal_folder(root: Path) -> Path:
     return _base("MLFIX_STATE_DIR", "user_state_dir") / "applies" / _name(root)
 
 
+def verdicts_file(root: Path) -> Path:
+    """Where the project's last verdicts are kept, beside the records of its applies."""
+    return _base("MLFIX_STATE_DIR", "user_state_dir") / "verdicts" / f"{_name(root)}.json"
+
+
 def _base(variable: str, kind: str) -> Path:
     import platformdirs
 

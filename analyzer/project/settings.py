@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import re
+import shlex
 import sys
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field, fields
 from pathlib import Path
 from typing import Any
@@ -18,6 +20,7 @@ else:
     import tomli as tomllib  # pyright: ignore[reportMissingImports]
 
 FILE_NAMES = ("mlfix.toml", ".mlfix.toml", "pyproject.toml")
+_WATCHED = re.compile(r"[A-Za-z_]\w*(\.\w+)*|[^:]+\.py:[A-Za-z_][\w.]*:[A-Za-z_]\w*")
 
 
 class BadSettings(Exception):
@@ -41,7 +44,10 @@ class Settings:
     """A version range that stands in for whatever the repository's files say of torch."""
     entry: str | None = None
     """The training command, for verify and probe."""
-    healthy: Mapping[str, Any] = field(default_factory=dict)
+    healthy: Mapping[str, Mapping[str, float | bool | str]] = field(default_factory=dict)
+    """Limits over mlfix's own, by probe."""
+    watch: Mapping[str, str] = field(default_factory=dict)
+    """What a run cannot find by itself: a name to ``dotted.module.path`` or ``file.py:function:variable``."""
     rules: tuple[str, ...] = ()
     """Importable modules with further rules."""
     cache_dir: str | None = None
@@ -144,14 +150,34 @@ def _value(key: str, value: Any, path: Path) -> Any:  # noqa: ANN401 - TOML hold
             raise wrong("true or false")
         return value
     if key == "healthy":
-        if not isinstance(value, dict):
-            raise wrong("a table")
-        return value
+        return _limits(value, wrong)
+    if key == "watch":
+        if not isinstance(value, dict) or not all(isinstance(v, str) and _WATCHED.fullmatch(v) for v in value.values()):
+            raise wrong("a table of name to 'dotted.module.path' or 'file.py:function:variable'")
+        return dict(value)
     if not isinstance(value, str):
         raise wrong("a string")
+    if key == "entry":
+        try:
+            words = shlex.split(value)
+        except ValueError as error:
+            raise wrong(f"a command line ({error})") from None
+        if not words:
+            raise wrong("a command such as 'python train.py'")
     if key == "torch":
         try:
             SpecifierSet(value)
         except InvalidSpecifier:
             raise wrong("a version range such as '>=2.1,<2.4'") from None
     return value
+
+
+def _limits(value: object, wrong: Callable[[str], BadSettings]) -> dict[str, dict[str, Any]]:
+    """``[tool.mlfix.healthy]``: for each probe a table of limit to number. Which there are is known to the probes."""
+    expected = "a table of probe to its limits, such as { gradient-norm = { max = 100 } }"
+    if not isinstance(value, dict):
+        raise wrong(expected)
+    for table in value.values():
+        if not isinstance(table, dict) or not all(isinstance(v, (bool, int, float, str)) for v in table.values()):
+            raise wrong(expected)
+    return {probe: dict(table) for probe, table in value.items()}

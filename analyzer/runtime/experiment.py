@@ -55,7 +55,7 @@ class Experiment:
     jobs: int = 1
     healthy: Healthy = field(default_factory=dict)
     keep: Path | None = None
-    boot: Path = AGENT_BOOT
+    boot: Path = field(default_factory=lambda: AGENT_BOOT)
     executor: Callable[[int], Executor] = ThreadPoolExecutor
     watch: Watch | None = None
     copies: bool = False

@@ -44,7 +44,7 @@ def healthy_ranges(known: Healthy, overrides: Mapping[str, Any]) -> dict[str, di
             raise BadHealthy(f"healthy: no probe {probe!r}: known are {', '.join(sorted(names))}")
         row = rows.setdefault(probe, {})
         for key, value in table.items():
-            limits = sorted(k for k in row if k not in ("source", "why"))
+            limits = sorted(k for k in row if k not in ("source", "note"))
             if key not in limits:
                 has = f"its limits are {', '.join(limits)}" if limits else "it has no limits"
                 raise BadHealthy(f"healthy.{probe}: no limit {key!r}: {has}")
