@@ -9,13 +9,16 @@ from pathlib import Path
 
 from .launching import Ended
 from .settings import RunSettings
-from .trace import Trace
+from .trace import Event, Trace
 
 _FILE = re.compile(r'^\s*File "(?P<path>[^"]+)", line (?P<line>\d+)(?:,)? in (?P<function>\S+)', re.MULTILINE)
 _TRACEBACK = "Traceback (most recent call last)"
-_STACK = re.compile(r"^(?:Current thread|Thread) 0x[0-9a-f]+.*\(most recent call first\):", re.MULTILINE)
+_STACK = re.compile(r"^(?:(?:Current thread|Thread) 0x[0-9a-f]+.*|Stack) \(most recent call first\):", re.MULTILINE)
 _SHOWN = 300  # characters of a message
 _OWN_STOPS = ("steps", "backwards")
+
+
+Roots = tuple[Path, ...]
 
 
 @dataclass(frozen=True)
@@ -28,14 +31,14 @@ class Diagnosis:
     notes: tuple[str, ...] = ()
 
 
-def diagnose(ended: Ended, trace: Trace, settings: RunSettings, root: Path, timeout: float) -> Diagnosis:
+def diagnose(ended: Ended, trace: Trace, settings: RunSettings, roots: Roots, timeout: float) -> Diagnosis:
     """Judge whether a run trained, and if not, why.
 
     Args:
         ended: how the command ended.
         trace: what was recorded.
         settings: what the run was told.
-        root: the folder of the user's code, to which frames are relative.
+        roots: the folders of the user's code, to which frames are relative: the tree's, and the one that it stands for.
         timeout: the run's limit in seconds.
     """
     if ended.reason == "missing":
@@ -46,35 +49,44 @@ def diagnose(ended: Ended, trace: Trace, settings: RunSettings, root: Path, time
     wanted = settings.steps or settings.backwards
     if ended.reason == "disk":
         return Diagnosis(
-            "the disk was about to be full, so the run was ended", _phase(trace), _frame(ended, trace, root)
+            "the disk was about to be full, so the run was ended", _phase(trace), _frame(ended, trace, roots)
         )
     if settings.device == "cuda" and trace.header.get("device") == "cpu":
         return Diagnosis("--device cuda was asked for, and the program's torch finds no CUDA device", "setup")
     if ended.reason == "time" or _stopped_by(trace) == "seconds":
         if not steps:
             what = "no optimizer step" if trace.processes else "no process that imports torch"
-            return Diagnosis(f"{what} within {timeout:g} s", _phase(trace), _frame(ended, trace, root))
+            return Diagnosis(f"{what} within {timeout:g} s", _phase(trace), _frame(ended, trace, roots))
         note = f"the limit of {timeout:g} s ended it after {steps} of {wanted} steps" if wanted else ""
         return Diagnosis(notes=(note,) if note else ())
     if _stopped_by(trace) in _OWN_STOPS:
         return Diagnosis()
-    return _by_itself(ended, trace, root)
+    return _by_itself(ended, trace, roots)
 
 
-def _by_itself(ended: Ended, trace: Trace, root: Path) -> Diagnosis:
+def _by_itself(ended: Ended, trace: Trace, roots: Roots) -> Diagnosis:
     """A command that ended of its own accord: a crash, the end of its training, or no training at all."""
     error = trace.last("exc") or next(iter(trace.all_events("exc")), None)
     if ended.exit:
         if error is not None:
-            cause = _short(f"{error.get('type')}: {error.get('message')}")
-            return Diagnosis(cause, str(error.get("phase") or _phase(trace)), str(error.get("at") or ""))
-        return Diagnosis(_said(ended), _phase(trace), _frame(ended, trace, root))
+            return _raised(error, trace, roots)
+        return Diagnosis(_said(ended), _phase(trace), _frame(ended, trace, roots))
     if not trace.processes:
         hint = "it left processes behind, which were ended" if ended.left else "none of its processes imported torch"
         return Diagnosis(f"nothing was seen of the command: {hint}", "start")
     if not trace.steps and not trace.backwards:
         return Diagnosis("the command ended without a training step", _phase(trace))
     return Diagnosis()
+
+
+def _raised(error: Event, trace: Trace, roots: Roots) -> Diagnosis:
+    """An exception of the program. A loader's worker puts its own traceback into the message."""
+    message, mark, inner = str(error.get("message") or "").partition(_TRACEBACK)
+    frames = _users(_FILE.finditer(inner), roots) if mark else []
+    if mark:
+        message = f"{message.removesuffix('Original ').strip()} {inner.strip().splitlines()[-1]}"
+    frame = frames[-1] if frames else str(error.get("at") or "")
+    return Diagnosis(_short(f"{error.get('type')}: {message}"), str(error.get("phase") or _phase(trace)), frame)
 
 
 def _stopped_by(trace: Trace) -> str:
@@ -117,7 +129,7 @@ def _short(text: str) -> str:
     return text if len(text) <= _SHOWN else text[: _SHOWN - 3] + "..."
 
 
-def _frame(ended: Ended, trace: Trace, root: Path) -> str:
+def _frame(ended: Ended, trace: Trace, roots: Roots) -> str:
     """The deepest frame in the user's code: by the agent, else by the last traceback or stack that was printed."""
     error = trace.last("exc")
     if error is not None and error.get("at"):
@@ -125,11 +137,11 @@ def _frame(ended: Ended, trace: Trace, root: Path) -> str:
     for text in (_stacks(trace) or "", ended.output):
         # The main thread is printed last, each stack with its deepest frame first.
         for stack in reversed(_STACK.split(text)[1:]):
-            found = _users(_FILE.finditer(stack), root)
+            found = _users(_FILE.finditer(stack), roots)
             if found:
                 return found[0]
     _, mark, last = ended.output.rpartition(_TRACEBACK)
-    found = _users(_FILE.finditer(last), root) if mark else []
+    found = _users(_FILE.finditer(last), roots) if mark else []
     return found[-1] if found else ""
 
 
@@ -139,11 +151,12 @@ def _stacks(trace: Trace) -> str | None:
     return "\n".join(f.read_text(errors="replace") for f in files) if files else None
 
 
-def _users(frames: Iterable[re.Match[str]], root: Path) -> list[str]:
+def _users(frames: Iterable[re.Match[str]], roots: Roots) -> list[str]:
     found = []
     for frame in frames:
         path = Path(frame["path"])
-        path = path if path.is_absolute() else root / path
-        if path.is_relative_to(root) and "site-packages" not in path.parts:
+        path = path if path.is_absolute() else roots[0] / path
+        root = next((r for r in roots if path.is_relative_to(r)), None)
+        if root is not None and "site-packages" not in path.parts:
             found.append(f"{path.relative_to(root).as_posix()}:{frame['line']} {frame['function']}")
     return found

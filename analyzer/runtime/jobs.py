@@ -143,7 +143,7 @@ def _program(job: Job, tree: Tree) -> str:
 def _run(job: Job, tree: Tree, settings: RunSettings, ended: Ended, notes: tuple[str, ...]) -> Run:
     renamed = (str(tree.root), str(tree.original)) if tree.is_copy else None
     trace = Trace.read(job.trace_folder, renamed)
-    found: Diagnosis = diagnose(ended, trace, settings, tree.root, job.timeout)
+    found: Diagnosis = diagnose(ended, trace, settings, (tree.root, tree.original), job.timeout)
     deviations = [str(e.get("what")) for e in trace.all_events("deviation")]
     if not settings.keep_compile:
         deviations.append("torch.compile is off (--keep-compile leaves it on)")

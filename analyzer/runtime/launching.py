@@ -113,7 +113,8 @@ def launch(
         start_new_session=True,
     )
     output = _Output()
-    least_free = min(least_free, shutil.disk_usage(folder).free // 2)
+    free = shutil.disk_usage(folder).free
+    least_free = least_free if least_free < free else free // 2
     try:
         reason = _follow(process, output, folder, started + timeout, stop, least_free)
         if reason != "exit":
