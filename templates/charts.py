@@ -14,10 +14,11 @@ from itertools import groupby
 from ..analyzer.runtime.results import AS_IS, FIXED
 from .curves import Curve, Line
 from .plan import Plan
-from .text import counted, middle, shown
+from .text import counted, middle, scientific, shown
 
 _SIZE = 1000.0
 _MOST_POINTS = 160
+_SMALL = 0.01  # an axis that ends below has its labels in powers of ten
 _PAD = 0.03  # of the height above and below, so that a line at 0 does not lie on the axis
 _LOG_FROM = 30.0  # ratio of largest to smallest from which a linear scale hides the small ones
 NAMES = {AS_IS: "as is", FIXED: "with the fix"}
@@ -55,8 +56,9 @@ class Mark:
 class Chart:
     """One curve, ready for the template.
 
-    ``plans`` describes each tree's schedule, ``summary`` says in words what the lines show. ``data`` is JSON for the
-    hover: ``{"x": [...], "at": [percent], "rows": [{"tree", "name", "text": [...], "y": [percent]}]}``.
+    ``is_same``: both trees have equal values. ``plans`` describes each tree's schedule, ``summary`` says in words what
+    the lines show. ``data`` is JSON for the hover: ``{"x": [...], "at": [percent], "rows": [{"tree", "name",
+    "text": [...], "y": [percent]}]}``.
     """
 
     title: str
@@ -68,6 +70,7 @@ class Chart:
     strokes: tuple[Stroke, ...]
     marks: tuple[Mark, ...]
     plans: tuple[tuple[str, str], ...]
+    is_same: bool
     summary: str
     data: str
 
@@ -123,6 +126,7 @@ def chart(curve: Curve) -> Chart:
         strokes,
         tuple(_marks(rows, plans, across)),
         tuple((tree, described(plan)) for tree, plan in plans.items()),
+        len(rows) > 1 and rows[AS_IS] == rows[FIXED],
         _summary(curve, rows, plans),
         _data(rows, across, up),
     )
@@ -187,9 +191,11 @@ def _nice(low: float, high: float, count: int) -> list[float]:
 
 
 def _tick(value: float, ticks: Sequence[float]) -> str:
-    """A tick's label, with the digits that tell it from its neighbours; zero without the noise of floating point."""
-    step = ticks[1] - ticks[0]
-    return shown(0.0) if abs(value) < step / 1e6 else shown(float(f"{value:.6g}"))
+    """A tick's label: written like its neighbours, and zero without the noise of floating point."""
+    if abs(value) < (ticks[1] - ticks[0]) / 1e6:
+        return "0"
+    exact = float(f"{value:.6g}")
+    return scientific(exact) if max(map(abs, ticks)) < _SMALL else shown(exact)
 
 
 def _path(rows: Sequence[_Row], across: _Scale, up: _Scale) -> str:
@@ -252,8 +258,8 @@ def _summary(curve: Curve, rows: dict[str, list[_Row]], plans: _Plans) -> str:
 
 def described(plan: Plan) -> str:
     """A schedule's plan in words."""
-    end = shown(round(plan.end))
-    return f"{plan.name} = {plan.planned}, {counted(plan.calls, 'call')} made, so that it ends at step {end}"
+    end = f", so that it ends at step {shown(round(plan.end))}" if plan.end is not None else ""
+    return f"{plan.name} = {plan.planned}, {counted(plan.calls, 'call')} made{end}"
 
 
 def _data(rows: dict[str, list[_Row]], across: _Scale, up: _Scale) -> str:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import importlib
 import math
 import re
+from collections import Counter
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -22,6 +23,10 @@ _PARTS = {
 }
 _SUFFIX = ".mlfix"
 _NORMS, _TERMS = "gradient-norm", "loss-terms"
+
+
+Named = tuple[Event, str, float]
+"""An event, the name of what it measures, and the value."""
 
 
 class TensorBoardMissing(ImportError):
@@ -89,7 +94,7 @@ def curves(runs: Sequence[Run]) -> list[Group]:
         Group(
             _NORMS,
             "Gradient norms by module",
-            "L2 norm of each module's gradient. At 0 a module does not learn.",
+            "L2 norm of each module's gradient, before clipping for all together. At 0 a module does not learn.",
             _named(runs, x, _NORMS, _norms),
         ),
         Group(
@@ -180,23 +185,22 @@ def _rates(runs: Sequence[Run], x: str) -> tuple[Curve, ...]:
     several = len(by_group) > 1
     made = []
     for (optimizer, group), lines in sorted(by_group.items()):
-        title = f"Optimizer {optimizer + 1}, group {group + 1}" if several else "Learning rate"
+        title = f"Group {group + 1}" if several else "Learning rate"
+        if len({o for o, _ in by_group}) > 1:
+            title = f"Optimizer {optimizer + 1}, group {group + 1}"
         key = f"learning-rate/{optimizer}-{group}" if several else "learning-rate"
         made += _made(Curve(key, title, "", tuple(lines), x))
     return tuple(made)
 
 
-def _named(
-    runs: Sequence[Run], x: str, kind: str, values: Callable[[Event], Iterable[tuple[str, float]]]
-) -> tuple[Curve, ...]:
+def _named(runs: Sequence[Run], x: str, kind: str, read: Callable[[Run], Iterable[Named]]) -> tuple[Curve, ...]:
     """A curve a name that a probe's events hold, in the order in which the names come up."""
     by_name: dict[str, list[Line]] = {}
     for run in runs:
         points: dict[str, dict[int, Point]] = {}
-        for event in run.trace.events(kind):
-            for name, value in values(event):
-                step = _under_way(event, x)
-                points.setdefault(name, {})[step] = Point(step, value, _seconds(event))
+        for event, name, value in read(run):
+            step = _under_way(event, x)
+            points.setdefault(name, {})[step] = Point(step, value, _seconds(event))
         for name, at in points.items():
             by_name.setdefault(name, []).append(Line(run.tree, run.seed, tuple(at[s] for s in sorted(at))))
     return tuple(
@@ -247,18 +251,27 @@ def _seconds(event: Event) -> float:
     return value if value is not None and math.isfinite(value) else 0.0
 
 
-def _norms(event: Event) -> Iterator[tuple[str, float]]:
-    """Module and norm of one event of the gradient-norm probe."""
-    modules = event.get("modules")
-    for name, value in modules.items() if isinstance(modules, dict) else ():
-        norm = number(value)
-        if norm is not None:
-            yield str(name), norm
+def _terms(run: Run) -> Iterator[Named]:
+    """Every term of the loss that the loss-terms probe saw; constants that are written in the code are none."""
+    for event in run.trace.events("loss-terms"):
+        seen: Counter[str] = Counter()
+        for place, term in enumerate(event.get("terms") or ()):
+            value = number(term.get("v")) if isinstance(term, dict) and term.get("kind") != "number" else None
+            if value is not None:
+                name = str(term.get("name") or f"term {place + 1}")
+                seen[name] += 1
+                yield event, f"{name} ({seen[name]})" if seen[name] > 1 else name, value
 
 
-def _terms(event: Event) -> Iterator[tuple[str, float]]:
-    """Name and value of each summand in one event of the loss-terms probe."""
-    for place, term in enumerate(event.get("terms") or ()):
-        value = number(term.get("v")) if isinstance(term, dict) else None
-        if value is not None:
-            yield str(term.get("name") or f"term {place + 1}"), value
+def _norms(run: Run) -> Iterator[Named]:
+    """The norm of each module's gradient, and of all: what ``gradient`` events hold, whose modules are named once."""
+    names = {e.get("opt"): e.get("names") or [] for e in run.trace.events("gradient-modules")}
+    several = len({e.get("opt") for e in run.trace.events("gradient")}) > 1
+    for event in run.trace.events("gradient"):
+        whole = number(event.get("before") if event.get("before") is not None else event.get("norm"))
+        if whole is not None:
+            yield event, f"all of optimizer {int(event.get('opt') or 0) + 1}" if several else "all", whole
+        for name, value in zip(names.get(event.get("opt"), ()), event.get("modules") or (), strict=False):
+            norm = number(value)
+            if norm is not None:
+                yield event, str(name), norm

@@ -17,14 +17,15 @@ class Plan:
     """What is known of a schedule.
 
     Attributes:
-        end: the optimizer step at which it is through.
+        end: the optimizer step at which it is through; None where it does not move with each optimizer step, because
+            passes over a loader may be cut short, so that steps say nothing of epochs.
         calls: ``scheduler.step()`` calls that the run made.
         planned: calls that it plans for.
         name: the argument that says so, such as ``T_max``.
         rest: step and learning rate from the run's end on, where the schedule's formula is known; else empty.
     """
 
-    end: float
+    end: float | None
     calls: int
     planned: int
     name: str
@@ -56,33 +57,26 @@ def planned(trace: Trace, rates: Sequence[tuple[int, float]]) -> Plan | None:
     if name is None or calls <= 0:
         return None
     total = int(said[name])
-    last = rates[-1][0]
-    end = last + (total - calls) * last / calls
-    if total <= 0 or end <= 0:
+    if total <= 0:
         return None
+    last = rates[-1][0]
+    if calls < last - 1 - sum(bool(e.get("skipped")) for e in trace.events("step")):  # the run may end before the last
+        return Plan(None, calls, total, name)
     is_cosine = str(event.get("cls")).endswith(".CosineAnnealingLR")
-    rest = _cosine(rates, number(said.get("eta_min")) or 0.0, last / calls, total) if is_cosine else ()
-    return Plan(end, calls, total, name, rest)
+    return Plan(
+        total, calls, total, name, _cosine(rates, number(said.get("eta_min")) or 0.0, total) if is_cosine else ()
+    )
 
 
-def _cosine(
-    rates: Sequence[tuple[int, float]], low: float, stride: float, total: int
-) -> tuple[tuple[float, float], ...]:
+def _cosine(rates: Sequence[tuple[int, float]], low: float, total: int) -> tuple[tuple[float, float], ...]:
     """The rest of a cosine; nothing where the rates seen so far do not follow it (a warm-up, a second schedule)."""
     peak = rates[0][1]
 
     def at(step: float) -> float:
         # The step event holds the rate that was used, which the scheduler moved after the step before.
-        return low + (peak - low) * (1 + math.cos(math.pi * min((step - 1) / stride, total) / total)) / 2
-
-    def seen(step: int) -> float:
-        # A schedule that moves once an epoch stands still in between.
-        return at(1 + stride * math.floor((step - 1) / stride + 1e-9))
+        return low + (peak - low) * (1 + math.cos(math.pi * min(step - 1, total) / total)) / 2
 
     first, last = rates[0][0], rates[-1][0]
-    if first != 1 or last / stride >= total:
+    if first != 1 or last >= total or any(abs(at(step) - rate) > 0.02 * abs(peak - low) for step, rate in rates):
         return ()
-    if any(abs(seen(step) - rate) > 0.02 * abs(peak - low) for step, rate in rates):
-        return ()
-    width = total * stride + 1 - last
-    return tuple((s, at(s)) for s in (last + width * i / _DRAWN for i in range(_DRAWN + 1)))
+    return tuple((s, at(s)) for s in (last + (total + 1 - last) * i / _DRAWN for i in range(_DRAWN + 1)))

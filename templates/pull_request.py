@@ -7,7 +7,7 @@ import shlex
 from ..analyzer.runtime.results import VerifyResult
 from ..analyzer.version import __version__
 from . import fill
-from .report import facts, headline, reading_of
+from .report import facts, headline, measured_alike, reading_of
 
 
 def render(result: VerifyResult) -> str:
@@ -24,6 +24,7 @@ def render(result: VerifyResult) -> str:
         command=shlex.join(result.command),
         reproduce=shlex.join(result.reproduce),
         facts=facts(result),
+        groups=measured_alike(result),
         reading_of=reading_of,
         stopped=[] if any(r.ran for r in result.runs) else result.runs[:1],
     )

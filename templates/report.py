@@ -7,7 +7,7 @@ import shlex
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
 
-from ..analyzer.findings import Evidence, Finding
+from ..analyzer.findings import Finding
 from ..analyzer.runtime.results import AS_IS, FIXED, Label, Outcome, Run, Verdict, VerifyResult
 from ..analyzer.version import __version__
 from . import fill
@@ -40,26 +40,35 @@ _MOST_CURVES = 12
 
 @dataclass(frozen=True)
 class Card:
-    """One verdict.
+    """The verdict on one rule's fixes in places that were measured alike, mostly one.
 
     ``before`` and ``after``: median and range of the quantity. ``stopped``: a run that did not come as far as training.
     """
 
     anchor: str
-    verdict: Verdict
+    verdicts: tuple[Verdict, ...]
     tone: str
     meaning: str
     before: tuple[str, str]
     after: tuple[str, str]
     strip: Strip | None
     outcomes: tuple[tuple[Outcome, str, str, str, str], ...]
-    evidence: tuple[Evidence, ...]
     stopped: Run | None
 
     @property
+    def verdict(self) -> Verdict:
+        """What holds for all of them."""
+        return self.verdicts[0]
+
+    @property
     def finding(self) -> Finding:
-        """What was to be mended."""
+        """The first that was to be mended."""
         return self.verdict.finding
+
+    @property
+    def is_measured(self) -> bool:
+        """Whether any run shows the quantity."""
+        return any(v is not None for v in (*self.verdict.before, *self.verdict.after))
 
 
 @dataclass(frozen=True)
@@ -105,7 +114,7 @@ def render(result: VerifyResult) -> str:
         command=shlex.join(result.command),
         reproduce=shlex.join(result.reproduce),
         facts=facts(result),
-        cards=[_card(result, verdict, place) for place, verdict in enumerate(result.verdicts, 1)],
+        cards=[_card(result, alike, place) for place, alike in enumerate(measured_alike(result), 1)],
         tally=_tally(result),
         comparisons=_comparisons(result),
         rows=rows,
@@ -128,7 +137,7 @@ def headline(result: VerifyResult) -> str:
     if not total:
         return "There was no fix to verify"
     if good == total:
-        return "The fix is verified" if total == 1 else f"All {total} fixes are verified"
+        return {1: "The fix is verified", 2: "Both fixes are verified"}.get(total, f"All {total} fixes are verified")
     if good:
         return f"{good} of {total} fixes {'is' if good == 1 else 'are'} verified"
     return "The fix is not verified" if total == 1 else f"None of {total} fixes is verified"
@@ -162,21 +171,30 @@ def facts(result: VerifyResult) -> list[tuple[str, str]]:
     return found
 
 
-def _card(result: VerifyResult, verdict: Verdict, place: int) -> Card:
+def measured_alike(result: VerifyResult) -> list[tuple[Verdict, ...]]:
+    """The verdicts in order, with those of one rule together that say the same of several places."""
+    found: dict[str, list[Verdict]] = {}
+    for verdict in result.verdicts:
+        said = (verdict.finding.rule, verdict.label, verdict.sentence, verdict.quantity, verdict.before, verdict.after)
+        found.setdefault(repr((*said, verdict.outcomes, verdict.notes)), []).append(verdict)
+    return [tuple(verdicts) for verdicts in found.values()]
+
+
+def _card(result: VerifyResult, verdicts: tuple[Verdict, ...], place: int) -> Card:
+    verdict = verdicts[0]
     stopped = None
     if verdict.label in (Label.NOT_RUN, Label.HARM) and any(r.ran for r in result.runs):
         concerned = [r for r in result.runs if r.rule in ("", verdict.finding.rule, "joint")]
         stopped = next((r for r in concerned if not r.ran), None)
     return Card(
         f"fix-{place}",
-        verdict,
+        verdicts,
         TONES[verdict.label],
         MEANINGS[verdict.label],
         center_and_range(verdict.before),
         center_and_range(verdict.after),
         strip(verdict.before, verdict.after, verdict.seeds),
         tuple((o, spread(o.before), spread(o.after), *reading_of(o)) for o in verdict.outcomes),
-        verdict.finding.evidence,
         stopped,
     )
 

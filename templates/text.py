@@ -47,6 +47,11 @@ def shown(value: float | str | None) -> str:
         return f"{int(value)}".replace("-", _MINUS)
     if 1e-3 <= abs(value) < 1e5:
         return f"{value:.4g}".replace("-", _MINUS)
+    return scientific(value)
+
+
+def scientific(value: float) -> str:
+    """A number as digits and a power of ten: three significant digits."""
     digits, _, power = f"{value:.2e}".partition("e")
     digits = digits.rstrip("0").rstrip(".")
     return f"{digits}e{int(power)}".replace("-", _MINUS)

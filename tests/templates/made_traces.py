@@ -24,7 +24,7 @@ def trace(
     """A training of ``steps`` optimizer steps with four micro-batches each and a cosine schedule."""
     noise = random.Random(1000 * seed + fixed)
     total = planned if fixed else 4 * planned
-    events: list[dict] = []
+    events: list[dict] = [{"k": "gradient-modules", "s": 0, "m": 4, "t": 0.5, "opt": 0, "names": list(MODULES)}]
     t = 0.9
     for step in range(steps):
         for micro in range(4):
@@ -64,7 +64,18 @@ def trace(
             name: 0.0 if name == dead and not fixed else scale * math.exp(-step / 60) * noise.lognormvariate(0, 0.2)
             for name, scale in MODULES.items()
         }
-        events.append({"k": "gradient-norm", "s": step, "m": 4 * step + 4, "t": t, "modules": norms})
+        events.append(
+            {
+                "k": "gradient",
+                "s": step,
+                "m": 4 * step + 4,
+                "t": t,
+                "opt": 0,
+                "norm": math.hypot(*norms.values()),
+                "before": None,
+                "modules": list(norms.values()),
+            }
+        )
     sched = {"k": "sched", "sched": 0, "cls": "torch.optim.lr_scheduler.CosineAnnealingLR", "base_lrs": [3e-4]}
     events.append(
         {**sched, "s": steps, "m": 4 * steps, "t": t, "plan": {"T_max": total, "eta_min": 1e-5}, "calls": steps}

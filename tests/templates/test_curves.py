@@ -7,7 +7,7 @@ from pathlib import Path
 import pytest
 from mlfix.analyzer.runtime.results import AS_IS, FIXED, Run, VerifyResult
 from mlfix.analyzer.runtime.trace import Trace
-from mlfix.templates.charts import chart, strip
+from mlfix.templates.charts import chart, described, strip
 from mlfix.templates.curves import Curve, Line, Point, TensorBoardMissing, curves, write_tensorboard
 
 from tests.templates import made
@@ -52,7 +52,7 @@ def test_groups_with_one_rate_share_a_curve_and_others_do_not() -> None:
     same = groups(run_of([step(n, lr=[0.1 / (n + 1)] * 2) for n in range(3)]))["learning-rate"]
     assert [c.title for c in same] == ["Learning rate"]
     other = groups(run_of([step(n, lr=[0.1, 0.2]) for n in range(3)]))["learning-rate"]
-    assert [c.title for c in other] == ["Optimizer 1, group 1", "Optimizer 1, group 2"]
+    assert [c.title for c in other] == ["Group 1", "Group 2"]
     gan = groups(run_of([step(n // 2, opt=7 - n % 2, lr=[0.1 + n % 2]) for n in range(4)]))["learning-rate"]
     assert [(c.title, line(c)) for c in gan] == [
         ("Optimizer 1, group 1", [(1, 0.1), (2, 0.1)]),
@@ -112,6 +112,30 @@ def test_a_schedule_without_an_end_has_no_plan(sched: dict) -> None:
     assert groups(run_of([step(0), made_up]))["learning-rate"][0].lines[0].plan is None
 
 
+def test_a_schedule_that_moves_by_epochs_has_no_end_in_steps() -> None:
+    name = "torch.optim.lr_scheduler.CosineAnnealingLR"
+    sched = {"k": "sched", "sched": 0, "cls": name, "plan": {"T_max": 3}, "calls": 1}
+    plan = groups(run_of([*(step(n) for n in range(24)), sched]))["learning-rate"][0].lines[0].plan
+    assert plan is not None
+    assert (plan.end, plan.rest, described(plan)) == (None, (), "T_max = 3, 1 call made")
+
+
+def test_gradients_are_told_by_module_and_before_clipping() -> None:
+    names = {"k": "gradient-modules", "opt": 0, "names": ["encoder", "head"]}
+    gradient = {"k": "gradient", "opt": 0, "norm": 1.0, "modules": [0.1, "nan"]}
+    events = [{**gradient, "s": 0, "before": None}, {**gradient, "s": 1, "before": 4.0}]
+    found = groups(run_of([names, *events]))["gradient-norm"]
+    assert [c.key for c in found] == ["gradient-norm/all", "gradient-norm/encoder", "gradient-norm/head"]
+    assert [line(c) for c in found[:2]] == [[(1, 1.0), (2, 4.0)], [(1, 0.1), (2, 0.1)]]
+
+
+def test_terms_keep_apart_what_has_one_name_and_leave_written_numbers_out() -> None:
+    terms = [{"kind": "term", "name": "mse", "v": 1.0}, {"kind": "term", "name": "mse", "v": 2.0}]
+    written = {"kind": "number", "name": None, "v": 1e-8}
+    found = groups(run_of([{"k": "loss-terms", "s": 0, "terms": [*terms, written]}, step(0)]))["loss-terms"]
+    assert [(c.title, line(c)) for c in found] == [("mse", [(1, 1.0)]), ("mse (2)", [(1, 2.0)])]
+
+
 def test_runs_that_never_trained_add_nothing() -> None:
     assert curves([made.stopped_run(), run_of([])]) == []
 
@@ -147,6 +171,13 @@ def test_a_wide_range_takes_a_log_scale() -> None:
     drawn = chart(Curve("x", "x", "", (Line(AS_IS, 0, points),)))
     assert drawn.log
     assert [t.label for t in drawn.y_ticks] == ["1e\N{MINUS SIGN}4", "0.001", "0.01", "0.1", "1"]
+
+
+def test_small_values_are_labelled_alike() -> None:
+    points = (Point(1, 0.001, 0.0), Point(2, 0.00075, 0.0))
+    drawn = chart(Curve("x", "x", "", (Line(AS_IS, 0, points), Line(FIXED, 0, points))))
+    assert {label[-3:] for t in drawn.y_ticks if (label := t.label) != "0"} <= {"e\N{MINUS SIGN}3", "e\N{MINUS SIGN}4"}
+    assert drawn.is_same
 
 
 def test_equal_values_need_no_strip() -> None:
@@ -189,7 +220,9 @@ def test_tensorboard_reads_the_same_curves(tmp_path: Path) -> None:
 
 def test_tensorboard_stays_in_its_folder(tmp_path: Path) -> None:
     pytest.importorskip("tensorboardX", reason="tensorboardX is not installed")
-    run = Run(FIXED, "../../x", 0, Trace.of([{"k": "gradient-norm", "s": 0, "modules": {"../a b": 1.0}}, step(0)]))
+    run = Run(
+        FIXED, "../../x", 0, Trace.of([{"k": "loss-terms", "s": 0, "terms": [{"name": "../a b", "v": 1.0}]}, step(0)])
+    )
     write_tensorboard(VerifyResult("verify", ("x",), tmp_path, runs=(run,)), tmp_path / "board")
     assert {p.name for p in tmp_path.iterdir()} == {"board"}
     assert len(list((tmp_path / "board").rglob("*tfevents*"))) == 1

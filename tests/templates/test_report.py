@@ -111,6 +111,23 @@ def test_evidence_diff_and_numbers_are_there() -> None:
     assert "mlfix apply --rule scheduler-accumulation" in parsed.text
 
 
+def test_places_that_say_the_same_share_a_card() -> None:
+    places = (made.verified(), replace(made.verified(), finding=made.finding(line=90)))
+    parsed = Page(render(replace(made.clean_result(), verdicts=places)))
+    assert "Both fixes are verified" in parsed.text
+    assert [i for i in parsed.values("id") if i.startswith("fix-") and i[4:].isdigit()] == ["fix-1"]
+    assert "MLF501 2 places" in parsed.text
+    assert "train_simclr.py:90" in parsed.text
+    other = (places[0], replace(places[1], sentence="another"))
+    parsed = Page(render(replace(made.clean_result(), verdicts=other)))
+    assert [i for i in parsed.values("id") if i.startswith("fix-") and i[4:].isdigit()] == ["fix-1", "fix-2"]
+
+
+def test_what_no_run_shows_is_not_said_to_be_measured() -> None:
+    verdict = replace(made.verified(), label=Label.INCONCLUSIVE, before=(None,) * 3, after=(None,) * 3)
+    assert "Measured" not in Page(render(replace(made.clean_result(), verdicts=(verdict,)))).text
+
+
 def test_only_disjoint_ranges_say_anything() -> None:
     before, after = (1.0, 2.0), (0.5, 0.9)
     outcomes = {
@@ -252,7 +269,8 @@ def hostile_result(kind: str, text: str) -> VerifyResult:
     ]
     named = Trace.of(
         [
-            {"k": "gradient-norm", "s": 0, "modules": {text: 1.0}},
+            {"k": "gradient-modules", "names": [text]},
+            {"k": "gradient", "s": 0, "modules": [1.0]},
             {"k": "loss-terms", "s": 0, "terms": [{"name": text, "v": 1}]},
         ]
     )
