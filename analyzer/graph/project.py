@@ -17,7 +17,7 @@ from .symbols import Symbol, SymbolTable
 if TYPE_CHECKING:
     import ast
 
-    from ..flow.values import Flow
+    from ..flow.values.flow import Flow
     from ..project.dependencies import DependencyTable
     from .graphs import Graphs
     from .reach import Reach
@@ -117,7 +117,7 @@ class Project:
     @cached_property
     def flow(self) -> Flow:
         """Values through functions and across calls."""
-        from ..flow.values import Flow
+        from ..flow.values.flow import Flow
 
         return Flow(self)
 

@@ -6,7 +6,7 @@ import ast
 
 from ...analyzer.checking import NoFix
 from ...analyzer.findings import Applicability, Edit, Finding, Fix
-from ...analyzer.flow.angles import conversion, in_place_conversion
+from ...analyzer.flow.angles.units import conversion, in_place_conversion
 from ...analyzer.graph.project import Project
 from ...analyzer.source.module import Module
 from ..surgery import remove_statement, replace_node, replace_span

@@ -5,8 +5,8 @@ from __future__ import annotations
 import ast
 
 from ...analyzer.checking import NoFix
-from ...analyzer.flow.frames import Operand
-from ...analyzer.flow.heads import Head
+from ...analyzer.flow.layers.heads import Head
+from ...analyzer.flow.values.frames import Operand
 from ...analyzer.graph.project import Project
 from ...analyzer.source.module import Module
 from ...analyzer.source.scopes import key_of

@@ -7,9 +7,9 @@ import re
 
 from ...analyzer.checking import NoFix
 from ...analyzer.findings import Applicability, Edit, Finding, Fix
-from ...analyzer.flow.frames import Operand
-from ...analyzer.flow.heads import Head, argument, heads
-from ...analyzer.flow.layers import is_sequential
+from ...analyzer.flow.layers.heads import Head, argument, heads
+from ...analyzer.flow.layers.order import is_sequential
+from ...analyzer.flow.values.frames import Operand
 from ...analyzer.graph.project import Project
 from ...analyzer.source.module import Module
 from ...analyzer.source.scopes import key_of

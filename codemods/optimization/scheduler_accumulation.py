@@ -8,9 +8,9 @@ from typing import Any
 
 from ...analyzer.checking import NoFix
 from ...analyzer.findings import Applicability, Edit, Finding, Fix
-from ...analyzer.flow.frames import Operand
-from ...analyzer.flow.origins import Origin, origin
-from ...analyzer.flow.steps import Counts, Unit
+from ...analyzer.flow.steps.counts import Counts, Unit
+from ...analyzer.flow.values.frames import Operand
+from ...analyzer.flow.values.origins import Origin, origin
 from ...analyzer.graph.project import Project
 from ...analyzer.source.module import Module
 from ...analyzer.source.scopes import Kind, Scope, key_of

@@ -7,12 +7,12 @@ import re
 from collections.abc import Iterator
 
 from ...analyzer.findings import Confidence, Evidence, Finding, Level
-from ...analyzer.flow.applied import Application, Applied
-from ...analyzer.flow.frames import Operand
-from ...analyzer.flow.functions import own_calls
-from ...analyzer.flow.items import Item, Visit, is_dataset, making_of, names_that_seed
-from ...analyzer.flow.phases import runs_in_training
-from ...analyzer.flow.randomness import DRAWS, Part, Seeding, SeedParts, seedings
+from ...analyzer.flow.items.applied import Application, Applied
+from ...analyzer.flow.items.making import Item, Visit, is_dataset, making_of, names_that_seed
+from ...analyzer.flow.items.phases import runs_in_training
+from ...analyzer.flow.items.seeds import DRAWS, Part, Seeding, SeedParts, seedings
+from ...analyzer.flow.values.frames import Operand
+from ...analyzer.flow.values.functions import own_calls
 from ...analyzer.graph.project import Project
 from ...analyzer.graph.symbols import Symbol
 from ...analyzer.rule import Proof, Rule

@@ -6,15 +6,15 @@ import ast
 from typing import Any
 
 from ...analyzer.findings import Confidence
-from ...analyzer.flow.construction import Constructions
-from ...analyzer.flow.denominators import Denominator
-from ...analyzer.flow.diagonal import Diagonals
-from ...analyzer.flow.frames import Operand
-from ...analyzer.flow.identity import Identity
-from ...analyzer.flow.pairs import pairs_of
-from ...analyzer.flow.similarity import Similarities, Stage
-from ...analyzer.flow.targets import Target
-from ...analyzer.flow.uses import uses
+from ...analyzer.flow.similarity.denominators import Denominator
+from ...analyzer.flow.similarity.diagonal import Diagonals
+from ...analyzer.flow.similarity.identity import Identity
+from ...analyzer.flow.similarity.matrices import Similarities, Stage
+from ...analyzer.flow.similarity.pairs import pairs_of
+from ...analyzer.flow.similarity.targets import Target
+from ...analyzer.flow.values.construction import Constructions
+from ...analyzer.flow.values.frames import Operand
+from ...analyzer.flow.values.uses import uses
 from ...analyzer.graph.project import Project
 from ...analyzer.source.module import Module
 from ...analyzer.source.scopes import key_of

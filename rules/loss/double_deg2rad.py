@@ -7,7 +7,7 @@ import re
 from collections.abc import Iterator, Sequence
 
 from ...analyzer.findings import Confidence, Evidence, Finding, Level
-from ...analyzer.flow.angles import (
+from ...analyzer.flow.angles.units import (
     TRIGONOMETRY,
     Angle,
     Angles,
@@ -18,7 +18,7 @@ from ...analyzer.flow.angles import (
     converted_parameter,
     function_name,
 )
-from ...analyzer.flow.frames import Known, Operand
+from ...analyzer.flow.values.frames import Known, Operand
 from ...analyzer.graph.project import Project
 from ...analyzer.rule import Proof, Rule
 from ...analyzer.source.collect import dotted

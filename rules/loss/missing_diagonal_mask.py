@@ -6,7 +6,7 @@ from collections.abc import Iterator
 from typing import Any, ClassVar
 
 from ...analyzer.findings import Evidence, Finding, Level
-from ...analyzer.flow.denominators import SINKS, Denominator, denominators
+from ...analyzer.flow.similarity.denominators import SINKS, Denominator, denominators
 from ...analyzer.graph.project import Project
 from ...analyzer.rule import Proof, Rule
 from ...analyzer.source.facts import FileFacts

@@ -6,7 +6,7 @@ from collections.abc import Iterator
 from typing import ClassVar
 
 from ...analyzer.findings import Finding, Level
-from ...analyzer.flow.heads import Head, distant_files, has_norm, heads
+from ...analyzer.flow.layers.heads import Head, distant_files, has_norm, heads
 from ...analyzer.graph.project import Project
 from ...analyzer.rule import Proof, Rule
 from ...analyzer.source.facts import FileFacts

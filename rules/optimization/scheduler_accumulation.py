@@ -6,12 +6,12 @@ import ast
 from collections.abc import Iterator
 
 from ...analyzer.findings import Confidence, Evidence, Finding, Level
-from ...analyzer.flow.frames import Operand
-from ...analyzer.flow.origins import origin
-from ...analyzer.flow.pace import Pace, Paces
-from ...analyzer.flow.schedule_check import Fault, Mismatch, compare
-from ...analyzer.flow.schedulers import Plan, Scheduled, Schedules, may_plan, schedules
-from ...analyzer.flow.steps import numbers_of
+from ...analyzer.flow.steps.counts import numbers_of
+from ...analyzer.flow.steps.pace import Pace, Paces
+from ...analyzer.flow.steps.schedule_check import Fault, Mismatch, compare
+from ...analyzer.flow.steps.schedulers import Plan, Scheduled, Schedules, may_plan, schedules
+from ...analyzer.flow.values.frames import Operand
+from ...analyzer.flow.values.origins import origin
 from ...analyzer.graph.project import Project
 from ...analyzer.rule import Proof, Rule
 from ...analyzer.source.facts import FileFacts

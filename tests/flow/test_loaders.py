@@ -4,7 +4,7 @@ import ast
 from pathlib import Path
 
 import pytest
-from mlfix.analyzer.flow.angles import Angles, Unit
+from mlfix.analyzer.flow.angles.units import Angles, Unit
 from mlfix.rules.loss.double_deg2rad import DoubleDeg2Rad
 
 from ..rules.harness import project_of

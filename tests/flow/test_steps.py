@@ -5,11 +5,11 @@ import ast
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
-from mlfix.analyzer.flow.origins import origin
-from mlfix.analyzer.flow.pace import Paces, Per
-from mlfix.analyzer.flow.schedulers import schedules
-from mlfix.analyzer.flow.steps import BATCHES, Atom, Count, Counts, Unit
-from mlfix.analyzer.flow.turns import every, paths_to
+from mlfix.analyzer.flow.steps.counts import BATCHES, Atom, Count, Counts, Unit
+from mlfix.analyzer.flow.steps.pace import Paces, Per
+from mlfix.analyzer.flow.steps.schedulers import schedules
+from mlfix.analyzer.flow.steps.turns import every, paths_to
+from mlfix.analyzer.flow.values.origins import origin
 
 from ..projects import only, project_of
 

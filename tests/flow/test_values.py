@@ -5,8 +5,8 @@ import ast
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
-from mlfix.analyzer.flow.evaluate import Evaluator
-from mlfix.analyzer.flow.frames import Known
+from mlfix.analyzer.flow.values.evaluate import Evaluator
+from mlfix.analyzer.flow.values.frames import Known
 
 from ..projects import only, project_of
 
@@ -133,7 +133,7 @@ def test_any_tangle_of_assignments_ends(before: list[str], inside: list[str]) ->
 
 
 def test_a_question_that_goes_on_too_long_ends_and_the_next_one_starts_afresh(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("mlfix.analyzer.flow.values.MOST_TOGETHER", 50)
+    monkeypatch.setattr("mlfix.analyzer.flow.values.flow.MOST_TOGETHER", 50)
     lines = ["x0 = A()", *(f"x{n} = x{n - 1}" for n in range(1, 100)), "use(x99, x9)"]
     project = project_of({"a.py": "class A:\n    pass\n" + "\n".join(lines)})
     module = project.module("a.py")

@@ -1,0 +1,1 @@
+"""Units of angle, and what shows them: conversions, names, documentation."""

@@ -1,0 +1,1 @@
+"""Layers in the order in which they are applied, and the heads made of them."""

@@ -1,0 +1,1 @@
+"""The similarity of a set with itself, from the product to the loss that divides by its rows."""

@@ -1,0 +1,70 @@
+"""What the syntax of a function says on its own: its body, its ``self``, what it returns."""
+
+from __future__ import annotations
+
+import ast
+from collections.abc import Iterator
+
+from ...source.nodes import branches, children
+from ...source.scopes import Scope
+
+
+def returned(scope: Scope) -> list[ast.expr]:
+    """The expressions that a function returns; of a generator, those it yields."""
+    node = scope.node
+    if isinstance(node, ast.Lambda):
+        return [node.body]
+    found: list[ast.expr] = []
+    stack: list[ast.AST] = [*reversed(body_of(scope))]
+    while stack:
+        current = stack.pop()
+        if isinstance(current, (ast.FunctionDef, ast.AsyncFunctionDef, ast.ClassDef, ast.Lambda)):
+            continue
+        if isinstance(current, (ast.Return, ast.Yield)) and current.value is not None:
+            found.append(current.value)
+        stack += branches(current)[::-1]
+    return found
+
+
+def body_of(scope: Scope) -> list[ast.stmt]:
+    """The statements of a function's or class's body; [] for a lambda."""
+    return [] if isinstance(scope.node, ast.Lambda) else scope.node.body
+
+
+def self_name(scope: Scope) -> str | None:
+    """The name of a method's first parameter (``self``), None for static methods and functions."""
+    node = scope.node
+    if (
+        not isinstance(node, (ast.FunctionDef, ast.AsyncFunctionDef))
+        or scope.parent is None
+        or not scope.parent.is_class
+    ):
+        return None
+    arguments = [*node.args.posonlyargs, *node.args.args]
+    return arguments[0].arg if arguments and not is_static(node) else None
+
+
+def is_static(node: ast.FunctionDef | ast.AsyncFunctionDef | ast.Lambda) -> bool:
+    """Whether a function is declared a static method."""
+    return not isinstance(node, ast.Lambda) and any(
+        isinstance(d, ast.Name) and d.id == "staticmethod" for d in node.decorator_list
+    )
+
+
+def own_nodes(scope: Scope) -> Iterator[ast.AST]:
+    """The nodes of a function's own body; nested functions and classes are left out, lambdas are not."""
+    node = scope.node
+    body: list[ast.AST] = [node.body] if isinstance(node, ast.Lambda) else [*node.body]
+    stack = body[::-1]
+    while stack:
+        current = stack.pop()
+        if isinstance(current, (ast.FunctionDef, ast.AsyncFunctionDef, ast.ClassDef)):
+            continue
+        yield current
+        stack += children(current)[::-1]
+
+
+def own_calls(scope: Scope) -> list[ast.Call]:
+    """The calls in a function's own body, in source order."""
+    found = [n for n in own_nodes(scope) if isinstance(n, ast.Call)]
+    return sorted(found, key=lambda n: (n.lineno, n.col_offset))
