@@ -5,6 +5,7 @@ import json
 import os
 import sys
 import time
+from pathlib import Path
 
 SETTINGS = json.loads(os.environ.get("MLFIX_AGENT_SETTINGS", "{}"))
 START = time.time()
@@ -17,8 +18,7 @@ class Trace:
         self.phase = "setup"
 
     def begin(self):
-        folder = os.environ["MLFIX_AGENT_TRACE"]
-        self.file = open(os.path.join(folder, "rank0-%d.jsonl" % os.getpid()), "a")
+        self.file = Path(os.environ["MLFIX_AGENT_TRACE"], f"rank0-{os.getpid()}.jsonl").open("a")  # noqa: SIM115
         self.write("proc", schema=1, rank=0, pid=os.getpid(), start="main", device="cpu", seed=SETTINGS.get("seed"))
         atexit.register(self.end)
         self.watch()
@@ -55,7 +55,7 @@ class Trace:
                 name = os.path.realpath(trace.tb_frame.f_code.co_filename)
                 if name.startswith(SETTINGS["root"] + os.sep):
                     relative = os.path.relpath(name, SETTINGS["root"])
-                    at = "%s:%d %s" % (relative, trace.tb_lineno, trace.tb_frame.f_code.co_name)
+                    at = f"{relative}:{trace.tb_lineno} {trace.tb_frame.f_code.co_name}"
                 trace = trace.tb_next
             self.write("exc", phase=self.phase, type=type(error).__name__, message=str(error), at=at)
         self.write("end")
