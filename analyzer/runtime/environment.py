@@ -86,6 +86,8 @@ def run_environment(
         }
     )
     env.setdefault("OMP_NUM_THREADS", str(threads))
+    # Threads that wait by spinning take the cores from the other runs, and from whatever else the machine does.
+    env.setdefault("OMP_WAIT_POLICY", "PASSIVE")
     if not settings.keep_compile:
         env["TORCHDYNAMO_DISABLE"] = "1"
     if settings.device == "cpu":
