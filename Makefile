@@ -32,7 +32,7 @@ $(STAMP): pyproject.toml | $(VENV)/bin/python
 	@touch $@
 
 $(STAMP)-dev: $(STAMP)
-	$(BIN)/python -m pip install --quiet --group test --group lint --group examples
+	$(BIN)/python -m pip install --quiet --group test --group lint --group examples --group frameworks
 	@touch $@
 
 clean:

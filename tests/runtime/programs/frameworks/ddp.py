@@ -1,0 +1,38 @@
+"""Two ranks on gloo, started by torchrun."""
+
+import torch
+import torch.distributed as dist
+from task import Net, Vectors, report
+from torch.nn.functional import cross_entropy
+from torch.nn.parallel import DistributedDataParallel
+from torch.utils.data import DataLoader, DistributedSampler
+
+
+def main():
+    dist.init_process_group("gloo")
+    torch.manual_seed(dist.get_rank())
+    dataset = Vectors()
+    sampler = DistributedSampler(dataset, shuffle=True, seed=0)
+    loader = DataLoader(dataset, batch_size=8, sampler=sampler)
+    model = DistributedDataParallel(Net())
+    optimizer = torch.optim.SGD(model.parameters(), lr=0.1, momentum=0.9)
+    step = 0
+    for epoch in range(2):
+        sampler.set_epoch(epoch)
+        for x, y in loader:
+            loss = cross_entropy(model(x), y)
+            optimizer.zero_grad()
+            loss.backward()
+            total = loss.detach().clone()
+            dist.all_reduce(total)
+            if dist.get_rank() == 0:
+                report(step, total)
+            optimizer.step()
+            step += 1
+    if dist.get_rank() == 0:
+        print("done")
+    dist.destroy_process_group()
+
+
+if __name__ == "__main__":
+    main()

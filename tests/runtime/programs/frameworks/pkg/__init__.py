@@ -1,0 +1,1 @@
+"""A package whose training module is run by `python -m pkg.train`."""
