@@ -27,13 +27,15 @@ class Stopping:
     def __init__(self, session: Session) -> None:
         self.session = session
         self.why: Optional[str] = None
-        self.attempts = 0
 
-    def after_step(self) -> None:
-        """An optimizer has stepped, or its step was skipped."""
-        self.attempts += 1
+    def after_step(self, attempts: int) -> None:
+        """An optimizer has stepped, or its step was skipped.
+
+        Args:
+            attempts: how often it did so; a program with two optimizers has taken as many steps as its busier one.
+        """
         steps = self.session.settings.steps
-        if steps is not None and self.attempts >= steps:
+        if steps is not None and attempts >= steps:
             self.stop("steps")
         self.check_time()
 

@@ -43,6 +43,7 @@ class Steps:
     def __init__(self, session: Session) -> None:
         self.session = session
         self.taken: Dict[int, int] = {}
+        self.tried: Dict[int, int] = {}  # with those that AMP skipped
         self.depth = 0
         self.began = 0.0
         self.last = time.perf_counter()
@@ -90,9 +91,10 @@ class Steps:
         session = self.session
         number = self.number(optimizer)
         if number not in self.taken:
-            self.taken[number] = 0
+            self.taken[number] = self.tried[number] = 0
             session.remember(session.optimizers, optimizer)
             session.guarded("agent", _describe, session, optimizer, number, sys._getframe(1))
+        self.tried[number] += 1
         if not skipped:
             self.taken[number] += 1
         session.phase = "train"
@@ -122,7 +124,7 @@ class Steps:
             follow(session)
             session.forwards.reset()
             session.forwards.update()
-        session.stopping.after_step()
+        session.stopping.after_step(self.tried[number])
 
 
 def _describe(session: Session, optimizer: Any, number: int, frame: Any) -> None:
