@@ -11,6 +11,8 @@ from .settings import SETTINGS_VARIABLE, TRACE_VARIABLE, RunSettings
 
 AGENT_BOOT = Path(__file__).resolve().parent / "agent" / "boot"
 """Holds ``sitecustomize.py``, which Python imports from ``PYTHONPATH`` at its start."""
+_LONGEST_TEMPORARY = 65
+"""Characters: multiprocessing puts sockets below it, whose paths of some 35 more may have 103 in all."""
 _ALWAYS = ("python", "python3")
 _LAUNCHERS = ("torchrun", "accelerate", "deepspeed", "lightning", "fabric", "composer", "horovodrun", "ipython")
 _VERSIONS = tuple(f"python3.{minor}" for minor in range(8, 20))
@@ -65,9 +67,11 @@ def run_environment(
     # An activated virtual environment comes before the shims on PATH; functions come before everything.
     functions = [f'{name}() {{ "$MLFIX_AGENT_SHIMS/{name}" "$@"; }}' for name in names]
     bash.write_text(_BASH + "\n".join(functions) + "\n")
-    temporary = folder / "tmp"
-    temporary.mkdir(exist_ok=True)
     env = dict(base)
+    temporary = folder / "tmp"
+    if len(os.fsencode(temporary)) <= _LONGEST_TEMPORARY:
+        temporary.mkdir(exist_ok=True)
+        env["TMPDIR"] = str(temporary)
     env.update(
         {
             TRACE_VARIABLE: str(trace),
@@ -78,7 +82,6 @@ def run_environment(
             "PYTHONPATH": os.pathsep.join(filter(None, (str(boot), base.get("PYTHONPATH", "")))),
             "PATH": os.pathsep.join((str(shims), base.get("PATH", os.defpath))),
             "BASH_ENV": str(bash),
-            "TMPDIR": str(temporary),
             "PYTHONHASHSEED": "0",
             "PYTHONFAULTHANDLER": "1",
             "PYTHONDONTWRITEBYTECODE": "1",
