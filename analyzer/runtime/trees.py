@@ -167,7 +167,12 @@ def _script(root: Path, folder: Path, cwd: Path, is_user_namespace: bool) -> str
     first = len(below) + 1
     for number, target in enumerate(_linked_folders(root, folder), first):
         lines.append(f"{{ {_overlay(folder, number, target, target, extra)}; }} || {{ {_read_only(target, target)}; }}")
-    lines += [f"cd {_q(cwd)}", 'exec "$@"']
+    lines += [f"cd {_q(cwd)}"]
+    if is_user_namespace and os.getuid():
+        # Mounting takes root's name; the command gets the user's own back, where this unshare can (util-linux 2.38).
+        again = f"unshare -U --map-user={os.getuid()} --map-group={os.getgid()} --"
+        lines.append(f'! {again} true 2>/dev/null || exec {again} "$@"')
+    lines.append('exec "$@"')
     return "\n".join(lines)
 
 

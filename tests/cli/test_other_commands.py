@@ -53,7 +53,7 @@ def test_explain(empty: Place) -> None:
         assert "\n## What it does\n\nLooks for the name.\n" in text
     data = json.loads(empty.mlfix("explain", "old-call", "--format", "json").stdout)
     assert data["name"] == "old-call"
-    assert data["proof"] == {"probe": "none", "quantity": "none"}
+    assert data["proof"] == {"probe": "none", "quantity": "calls of old names"}
     assert "What it does" in data["explanation"]
 
 
