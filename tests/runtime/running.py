@@ -102,7 +102,7 @@ def _job(program: Program, folder: Path, settings: Mapping[str, Any]) -> dict[st
         shutil.copytree(program.source, root, ignore=shutil.ignore_patterns("__pycache__", "runs"))
     else:
         root.mkdir()
-        script = shutil.copy(program.source, root).name
+        script = Path(shutil.copy(program.source, root)).name
     trace = folder / "trace"
     trace.mkdir()
     told = RunSettings(root=str(root)).with_extra({**DEFAULTS, **settings, **program.settings})
