@@ -20,8 +20,9 @@ lint: $(STAMP)-dev
 docs: $(STAMP)
 	$(BIN)/python docs/generate.py
 
-benchmark: $(STAMP)
+benchmark: $(STAMP)-dev
 	$(BIN)/python benchmarks/scan.py
+	$(BIN)/python benchmarks/overhead.py
 
 $(VENV)/bin/python:
 	$(PYTHON) -m venv $(VENV)
