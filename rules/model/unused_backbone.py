@@ -7,7 +7,7 @@ from collections.abc import Iterator
 from ...analyzer.findings import Confidence, Evidence, Finding, Level
 from ...analyzer.graph.project import Project
 from ...analyzer.graph.symbols import Symbol
-from ...analyzer.rule import Proof, Rule
+from ...analyzer.rule import Rule
 from ...analyzer.source.facts import FileFacts
 from ...analyzer.source.module import Module
 from . import _unused_backbone_cases as cases
@@ -15,6 +15,7 @@ from ._choices import name_of
 from ._contradictions import Contradiction, contradictions, may_contradict
 from ._missing_names import MissingName, missing_names
 from ._standins import STRONG, StandIn, StandIns, way_to
+from ._unused_backbone_proof import PROOF
 
 _SURE = STRONG + 1
 
@@ -77,7 +78,7 @@ class UnusedBackbone(Rule):
     code = "MLF301"
     level = Level.BREAKS
     symptom = "Another architecture is trained than the one that was written and chosen; changes to it have no effect."
-    proof = Proof("dead-parameters", "parameters of the wanted class that take part in training")
+    proof = PROOF
     VALID = cases.VALID
     INVALID = cases.INVALID
 

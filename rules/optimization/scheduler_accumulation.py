@@ -13,11 +13,12 @@ from ...analyzer.flow.steps.schedulers import Plan, Scheduled, Schedules, may_pl
 from ...analyzer.flow.values.frames import Operand
 from ...analyzer.flow.values.origins import origin
 from ...analyzer.graph.project import Project
-from ...analyzer.rule import Proof, Rule
+from ...analyzer.rule import Rule
 from ...analyzer.source.facts import FileFacts
 from ...analyzer.source.module import Module
 from ...analyzer.source.scopes import Kind
 from ._scheduler_accumulation_cases import INVALID, VALID
+from ._scheduler_accumulation_proof import PROOF
 
 
 class SchedulerAccumulation(Rule):
@@ -72,7 +73,7 @@ class SchedulerAccumulation(Rule):
     code = "MLF501"
     level = Level.BREAKS
     symptom = "The learning rate at the end of training is far from the one that the schedule plans."
-    proof = Proof("learning-rate", "learning rate at the end of the plan / planned final learning rate")
+    proof = PROOF
     triggers = (b"sched", b"Sched", b"optim", b"Optim", b"AnnealingLR", b"LambdaLR")
     VALID = VALID
     INVALID = INVALID

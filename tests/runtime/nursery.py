@@ -6,6 +6,7 @@ Called as ``nursery.py BOOT`` with the jobs as JSON on standard input; prints ea
 from __future__ import annotations
 
 import contextlib
+import gc
 import json
 import os
 import runpy
@@ -49,8 +50,10 @@ def code_of(child: int) -> int:
 
 if __name__ == "__main__":
     import numpy  # noqa: F401
-    import torch  # noqa: F401
+    import torch
+    import torch._dynamo  # noqa: F401  (the first optimizer imports it: more than a second)
 
+    gc.freeze()  # so that no program's end has to look through all of torch
     codes = {}
     for name, job in json.loads(sys.stdin.read()).items():
         child = os.fork()

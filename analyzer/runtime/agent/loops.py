@@ -40,28 +40,44 @@ def enclosing(sites: Sites, frame: Optional[FrameType]) -> List[Dict[str, Any]]:
 
     Returns:
         For each loop ``path``, its ``first`` and ``last`` line, ``kind`` (``range``, ``loader``, ``while`` or
-        ``other``) and ``count``: the turns of a range, else None. Ranges are read from the names and attributes that
-        the program itself has just read there; nothing else is called.
+        ``other``), ``count`` (the turns of a range, else None) and ``guarded``: whether the call stands in it under
+        an ``if`` with a remainder, such as ``(i + 1) % accumulation == 0``. Ranges are read from the names and
+        attributes that the program itself has just read there; nothing else is called.
     """
     found: List[Dict[str, Any]] = []
+    is_guarded = False
     for user in sites.frames(frame):
-        for loop in reversed(_around(user)):
-            kind, count = _read(loop, user)
+        for node in reversed(_around(user)):
+            if isinstance(node, ast.If):
+                is_guarded = True
+                continue
+            kind, count = _read(node, user)
             path = sites.relative(user.f_code.co_filename)
-            last = getattr(loop, "end_lineno", loop.lineno)
-            found.append({"path": path, "first": loop.lineno, "last": last, "kind": kind, "count": count})
+            last = getattr(node, "end_lineno", node.lineno)
+            found.append(
+                {
+                    "path": path,
+                    "first": node.lineno,
+                    "last": last,
+                    "kind": kind,
+                    "count": count,
+                    "guarded": is_guarded,
+                }
+            )
+            is_guarded = False
     return found[:_MOST_LOOPS]
 
 
 def _around(frame: FrameType) -> List[Any]:
-    """The loops of the frame's own function around its present line, from the outside in."""
+    """Loops, and conditions with a remainder, in the frame's own function around its line, from the outside in."""
     tree = _tree(frame.f_code)
     if tree is None:
         return []
     line, loops = frame.f_lineno, []
     node: Any = tree
     while node is not None:
-        if isinstance(node, _LOOPS) and _holds(node.body, line):
+        is_wanted = isinstance(node, _LOOPS) or (isinstance(node, ast.If) and _has_remainder(node.test))
+        if is_wanted and _holds(node.body, line):
             loops.append(node)
         inner = None
         for child in ast.iter_child_nodes(node):
@@ -72,6 +88,10 @@ def _around(frame: FrameType) -> List[Any]:
             loops = []  # what is around a function's definition is not around its call
         node = inner
     return loops
+
+
+def _has_remainder(test: ast.expr) -> bool:
+    return any(isinstance(node, ast.BinOp) and isinstance(node.op, ast.Mod) for node in ast.walk(test))
 
 
 def _tree(code: CodeType) -> Optional[ast.Module]:

@@ -68,7 +68,7 @@ class Probe:
     """Names of torch functions that :meth:`on_function` is told of, in the first steps and a few later ones."""
 
     def __init__(self) -> None:
-        self.memory: Dict[str, Any] = {}
+        self.memory: Dict[Any, Any] = {}
 
     def on_start(self, session: Session) -> None:
         """Torch has just been imported."""
@@ -118,7 +118,7 @@ class Probe:
     def on_stop(self, session: Session) -> None:
         """The run ends; the program's objects are there after a bounded run, and may be gone after a whole one."""
 
-    def conclude(self, trace: Any, healthy: Mapping[str, Any]) -> Reading:
+    def conclude(self, trace: Any, healthy: Mapping[str, Any], /) -> Reading:
         """Read the trace.
 
         Args:

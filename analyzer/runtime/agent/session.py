@@ -56,6 +56,7 @@ class Session:
         self.has_saved_hooks = False  # checkpoints and offloading: a second backward would do their work twice
         self.probe_seconds: Dict[str, float] = {}
         self.listeners: Dict[str, List[Probe]] = {name: [] for name in HOOKS}
+        self.shared: Dict[str, Any] = {}  # what several probes need and one computes
         self.finishers: List[Callable[[], None]] = []  # what hooks still have to write when the run ends
         self.seconds = {"data": 0.0, "backward": 0.0}  # spent since the last step
         self._numbers: Any = weakref.WeakKeyDictionary()

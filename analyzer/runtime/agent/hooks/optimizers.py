@@ -57,6 +57,11 @@ class Steps:
             self._numbers[optimizer] = len(self._numbers)
         return self._numbers[optimizer]
 
+    @property
+    def attempts(self) -> int:
+        """Steps of all optimizers so far, skipped ones included."""
+        return sum(self.tried.values())
+
     def before(self, optimizer: Any, args: Any, kwargs: Any) -> None:
         """A step begins; optimizers may step inside of one another (SAM, subclasses that call ``super().step``)."""
         if self.depth == 0:
