@@ -125,7 +125,7 @@ def chart(curve: Curve) -> Chart:
         y_ticks,
         strokes,
         tuple(_marks(rows, plans, across)),
-        tuple((tree, described(plan)) for tree, plan in plans.items()),
+        _plan_notes(plans),
         len(rows) > 1 and rows[AS_IS] == rows[FIXED],
         _summary(curve, rows, plans),
         _data(rows, across, up),
@@ -260,6 +260,14 @@ def described(plan: Plan) -> str:
     """A schedule's plan in words."""
     end = f", so that it ends at step {shown(round(plan.end))}" if plan.end is not None else ""
     return f"{plan.name} = {plan.planned}, {counted(plan.calls, 'call')} made{end}"
+
+
+def _plan_notes(plans: _Plans) -> tuple[tuple[str, str], ...]:
+    """Tree and description of each schedule; no tree where both have one."""
+    notes = {tree: described(plan) for tree, plan in plans.items()}
+    if len(notes) > 1 and len(set(notes.values())) == 1:
+        return (("", notes[AS_IS]),)
+    return tuple(notes.items())
 
 
 def _data(rows: dict[str, list[_Row]], across: _Scale, up: _Scale) -> str:

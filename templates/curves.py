@@ -83,13 +83,15 @@ def curves(runs: Sequence[Run]) -> list[Group]:
     """
     runs = [r for r in runs if r.trace.main is not None]
     x = "optimizer step" if any(r.trace.steps for r in runs) else "backward call"
+    rates = _rates(runs, x)
+    is_carried_on = any(line.plan is not None and line.plan.rest for curve in rates for line in curve.lines)
     groups = [
         Group("loss", "Loss", "Each backward's value, averaged over a step. Shown, never the judge.", _loss(runs, x)),
         Group(
             "learning-rate",
             "Learning rate",
-            "What the optimizer was given; dotted is the rest of the schedule's plan.",
-            _rates(runs, x),
+            "What the optimizer was given." + " Dotted is the rest of the schedule's plan." * is_carried_on,
+            rates,
         ),
         Group(
             _NORMS,
