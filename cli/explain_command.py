@@ -10,6 +10,7 @@ import click
 
 from ..analyzer import suppressions
 from ..analyzer.rule import Rule
+from ..analyzer.runtime.readings import documentation as probe_documentation
 from .options import available_rules, find_rule, project_settings
 
 _SECTION = re.compile(r"^(.+)\n-{3,}(?:\n+|$)", re.MULTILINE)
@@ -28,12 +29,16 @@ It comes with every scan. `--ignore {suppressions.NAME}`, or `ignore` in the con
 @click.argument("rule", required=False)
 @click.option("--format", "format_", type=click.Choice(["text", "json"]), default="text", help="How to print.")
 def command(rule: str | None, format_: str) -> None:
-    """Print what a rule finds, why it is bad, what you see in a run, and how safe its fix is."""
+    """Print what a rule finds, why it is bad, what you see in a run, and how safe its fix is; or what a probe reads."""
     known = available_rules(project_settings())
     if rule is None:
         raise click.UsageError("name a rule: " + ", ".join(r.name for r in known))
     if rule in (suppressions.NAME, suppressions.CODE) and format_ == "text":
         click.echo(_UNUSED, nl=False)
+        return
+    about = probe_documentation(rule)
+    if about and format_ == "text":
+        click.echo(f"# {rule} (probe)\n\n{as_headings(about)}")
         return
     found = find_rule(known, rule)
     if format_ == "json":
@@ -60,9 +65,13 @@ def summary(rule: Rule) -> str:
     return re.split(r"(?<=[.!?])\s+(?=[A-Z`])", sentence, maxsplit=1)[0]
 
 
+def as_headings(text: str) -> str:
+    """A docstring's sections as Markdown's."""
+    return re.sub(r"::$", ":", _SECTION.sub(r"## \1\n\n", text), flags=re.MULTILINE)
+
+
 def as_markdown(rule: Rule) -> str:
     """A rule's page; the documentation is made of the same text."""
-    body = _SECTION.sub(r"## \1\n\n", documentation(rule))
-    body = re.sub(r"::$", ":", body, flags=re.MULTILINE)
+    body = as_headings(documentation(rule))
     proof = f"Proof: `{rule.proof.probe}`, {rule.proof.quantity}."
     return f"# {rule.name} ({rule.code})\n\nLevel: **{rule.level}**. {proof}\n\n{body}\n"

@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 import os
+import shlex
 import shutil
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from pathlib import Path
 
 from .settings import SETTINGS_VARIABLE, TRACE_VARIABLE, RunSettings
@@ -15,6 +16,7 @@ _LONGEST_TEMPORARY = 65
 """Characters: multiprocessing puts sockets below it, whose paths of some 35 more may have 103 in all."""
 _ALWAYS = ("python", "python3")
 _LAUNCHERS = ("torchrun", "accelerate", "deepspeed", "lightning", "fabric", "composer", "horovodrun", "ipython")
+_OFTEN_ACTIVATED = ("torchrun", "accelerate", "deepspeed")
 _VERSIONS = tuple(f"python3.{minor}" for minor in range(8, 20))
 
 # A script that sets PYTHONPATH anew loses the agent: each of these names puts it back before the real program starts.
@@ -62,10 +64,16 @@ def run_environment(
         A new environment.
     """
     shims = folder / "bin"
-    names = _write_shims(shims, base.get("PATH", os.defpath))
+    hidden = folder / "later"
+    names = list(_shim_names(base.get("PATH", os.defpath)))
+    # An activated virtual environment comes before the shims on PATH, and may bring launchers that were not there.
+    later = [name for name in _OFTEN_ACTIVATED if name not in names]
+    _write_shims(shims, names)
+    _write_shims(hidden, later)
     bash = folder / "bash_env"
-    # An activated virtual environment comes before the shims on PATH; functions come before everything.
+    # Functions come before everything on PATH.
     functions = [f'{name}() {{ "$MLFIX_AGENT_SHIMS/{name}" "$@"; }}' for name in names]
+    functions += [f'{name}() {{ {shlex.quote(str(hidden / name))} "$@"; }}' for name in later]
     bash.write_text(_BASH + "\n".join(functions) + "\n")
     env = dict(base)
     temporary = folder / "tmp"
@@ -105,15 +113,13 @@ def run_environment(
     return env
 
 
-def _write_shims(folder: Path, path: str) -> list[str]:
+def _write_shims(folder: Path, names: Iterable[str]) -> None:
     folder.mkdir(exist_ok=True)
     script = folder / ".shim"
     script.write_text(_SHIM)
     script.chmod(0o755)
-    names = list(_shim_names(path))
     for name in names:
         (folder / name).symlink_to(script.name)
-    return names
 
 
 def _shim_names(path: str) -> Iterator[str]:

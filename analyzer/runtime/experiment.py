@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
+import functools
 import json
-import os
 from collections.abc import Callable, Mapping, Sequence
 from concurrent.futures import FIRST_COMPLETED, Executor, Future, ThreadPoolExecutor, wait
 from dataclasses import dataclass, field, replace
+from itertools import pairwise
 from pathlib import Path
 from typing import Any
 
@@ -18,6 +19,7 @@ from .launching import LEAST_FREE
 from .readings import Healthy
 from .results import AS_IS, FIXED, Run
 from .settings import RunSettings
+from .trace import Trace
 from .trees import COPY, Method, choose_method, remove_folder, scratch_folder
 from .trials import FixGroup, Trial, shows_defect
 
@@ -78,7 +80,7 @@ class Experiment:
         """
         with _Runner(self) as runner:
             runner.total = 1
-            return runner.all([runner.job(AS_IS, "", self.seeds[0])])[0]
+            return runner.first(lambda: runner.job(AS_IS, "", self.seeds[0]))
 
 
 class _Runner:
@@ -86,6 +88,7 @@ class _Runner:
 
     def __init__(self, experiment: Experiment) -> None:
         self.experiment = experiment
+        self.settings = experiment.settings
         self.states: list[State] = []
         self.total = 0
 
@@ -127,11 +130,11 @@ class _Runner:
             root=experiment.root,
             cwd=experiment.cwd,
             command=experiment.command,
-            settings=experiment.settings.with_extra({**(extra or {}), "seed": seed}),
+            settings=self.settings.with_extra({**(extra or {}), "seed": seed}),
             method=self.method,
             scratch=self.scratch,
             timeout=experiment.timeout,
-            threads=int(os.environ.get("OMP_NUM_THREADS") or min(cores, _MOST_THREADS)),
+            threads=min(cores, _MOST_THREADS),
             repeat=repeat,
             files=files or {},
             healthy=experiment.healthy,
@@ -139,6 +142,16 @@ class _Runner:
             boot=experiment.boot,
             least_free=experiment.least_free,
         )
+
+    def first(self, job: Callable[[], Job]) -> Run:
+        """The first run; once more where passes over a loader were cut in the middle of an accumulation."""
+        (run,) = self.all([job()])
+        cut = whole_passes(run.trace, self.settings.train_batches)
+        if not run.ran or cut == self.settings.train_batches:
+            return run
+        self.settings = replace(self.settings, train_batches=cut)
+        self.total += 1
+        return self.all([job()])[0]
 
     def all(self, jobs: Sequence[Job]) -> list[Run]:
         """The runs of some jobs, in their order."""
@@ -152,6 +165,20 @@ class _Runner:
             if self.experiment.watch is not None:
                 self.experiment.watch(self.states, max(self.total, len(self.states)))
         return [s.future.result() for s in mine]
+
+
+def whole_passes(trace: Trace, batches: int | None) -> int | None:
+    """The least number of batches from ``batches`` on that is a multiple of the program's accumulation.
+
+    The accumulation is the smallest number of backward calls between two steps: what is left over at the end of a pass
+    only adds to it.
+    """
+    counts = [0, *(int(e.get("m") or 0) for e in trace.events("step"))]
+    gaps = [b - a for a, b in pairwise(counts) if b > a]
+    if batches is None or not gaps:
+        return batches
+    accumulation = min(gaps)
+    return -(-batches // accumulation) * accumulation
 
 
 def _numbered(job: Job, number: int) -> Job:
@@ -175,7 +202,7 @@ class _Comparison:
         first, *others = self.runner.experiment.seeds
         self.runner.total = len(self.extras) * (2 + len(others)) + len(self.groups) * (1 + len(others))
         for key in self.extras:
-            self.as_is[key] += self.runner.all([self._as_is(key, first)])
+            self.as_is[key].append(self.runner.first(functools.partial(self._as_is, key, first)))
         # What fails as is, and does not show the defect by that, is not worth further runs.
         groups = [g for g in self.groups if _worth_it(g, self.as_is[self.keys[g.name]][0])]
         live = list(dict.fromkeys(self.keys[g.name] for g in groups if self.as_is[self.keys[g.name]][0].ran))

@@ -136,6 +136,7 @@ def _symptom(console: Console, symptom: Symptom, result: VerifyResult) -> None:
         raised = f" (raised from {finding.confidence} by this run)" if explained.raised else ""
         said = f"  {finding.code} {finding.rule}: {finding.message}; {explained.confidence} confidence{raised}"
         console.print(Text.assemble("  explained by ", (where, "cyan"), said))
+    console.print(Text(f"  `mlfix explain {reading.probe}` tells what it measures", style="dim"))
     if not symptom.findings:
         console.print(
             Text.assemble(("  look next: ", "bold"), reading.look_next or "no finding of the scan explains it")

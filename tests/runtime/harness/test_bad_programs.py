@@ -215,6 +215,16 @@ def test_a_shell_script_that_activates_an_environment(one: Lab) -> None:
     assert one.run("", "bash", "run.sh").ran
 
 
+def test_a_launcher_that_an_environment_brings(one: Lab) -> None:
+    (one.outside / "venv").mkdir()
+    launcher = one.outside / "venv" / "torchrun"
+    launcher.write_text(f'#!/bin/sh\nexec {sys.executable} "$@"\n')
+    launcher.chmod(0o755)
+    script = f"export PATH={one.outside / 'venv'}:$PATH\nexport PYTHONPATH=.\ntorchrun train.py\n"
+    one.write({"run.sh": script, "train.py": "import torch\nfor _ in range(9): torch.step()\n"})
+    assert one.run("", "bash", "run.sh").ran
+
+
 def test_a_run_is_ended_when_the_user_says_so(one: Lab, tmp_path: Path) -> None:
     import threading
 
