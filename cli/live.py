@@ -26,12 +26,14 @@ class Live:
 
     def __call__(self, states: Sequence[State], total: int) -> None:
         """Show how far the runs are."""
+        done = sum(s.future.done() for s in states)
+        if done == total and not self._is_on:
+            return
         if not self._is_on:
             self._is_on = True
             self._live.start()
             # The table hides the cursor; a run that ends early must bring it back.
             atexit.register(self._live.stop)
-        done = sum(s.future.done() for s in states)
         self._live.update(self._table(states, done, total), refresh=True)
         if done == total:
             self._live.stop()

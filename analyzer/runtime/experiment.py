@@ -36,8 +36,9 @@ class State:
 
     @property
     def run(self) -> Run | None:
-        """The finished run; None before, and where it was cancelled."""
-        return self.future.result() if self.future.done() and not self.future.cancelled() else None
+        """The finished run; None before, and where it was cancelled or could not be made."""
+        is_there = self.future.done() and not self.future.cancelled() and self.future.exception() is None
+        return self.future.result() if is_there else None
 
 
 Watch = Callable[[Sequence[State], int], None]
@@ -108,6 +109,8 @@ class _Runner:
             if kind is not None:
                 (self.scratch / STOP_FILE).touch()
             self.executor.shutdown(cancel_futures=True)
+            if self.experiment.watch is not None:
+                self.experiment.watch(self.states, len(self.states))  # fewer than were planned, where some failed
         finally:
             remove_folder(self.scratch)
 
@@ -156,7 +159,7 @@ class _Runner:
     def all(self, jobs: Sequence[Job]) -> list[Run]:
         """The runs of some jobs, in their order."""
         first = len(self.states)
-        numbered = [_numbered(job, first + i) for i, job in enumerate(jobs)]
+        numbered = [replace(job, number=first + i) for i, job in enumerate(jobs)]
         self.states += [State(job, self.executor.submit(run_job, job)) for job in numbered]
         mine = self.states[first:]
         waiting: set[Future[Run]] = {s.future for s in mine}
@@ -179,10 +182,6 @@ def whole_passes(trace: Trace, batches: int | None) -> int | None:
         return batches
     accumulation = min(gaps)
     return -(-batches // accumulation) * accumulation
-
-
-def _numbered(job: Job, number: int) -> Job:
-    return replace(job, number=number)
 
 
 class _Comparison:
@@ -223,16 +222,14 @@ class _Comparison:
             self.fixed[group.name].append(run)
 
     def _as_is(self, key: str, seed: int, repeat: bool = False) -> Job:
-        extra = {**self.extras[key], "reach": self._lines(lambda e: e.before, e_key=key)}
-        rule = next((g.name for g in self.groups if self.keys[g.name] == key), "") if self.extras[key] else ""
+        mine = [g for g in self.groups if self.keys[g.name] == key]
+        extra = {**self.extras[key], "reach": _lines(mine, lambda e: e.before)}
+        rule = mine[0].name if self.extras[key] else ""
         return self.runner.job(AS_IS, rule, seed, extra, repeat=repeat)
 
     def _fixed(self, group: FixGroup, seed: int) -> Job:
         extra = {**group.extra, "reach": _lines([group], lambda e: e.after)}
         return self.runner.job(FIXED, group.name, seed, extra, group.files)
-
-    def _lines(self, side: Callable[[EditedFile], Sequence[tuple[int, ...]]], e_key: str) -> dict[str, tuple[int, ...]]:
-        return _lines([g for g in self.groups if self.keys[g.name] == e_key], side)
 
     def _trial(self, group: FixGroup) -> Trial:
         key = self.keys[group.name]

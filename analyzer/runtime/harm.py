@@ -91,7 +91,7 @@ def costs(as_is: Sequence[Run], fixed: Sequence[Run]) -> list[Outcome]:
     """Seconds a step, and memory where it was measured."""
     found = (
         _outcome("seconds per step", as_is, fixed, _pace, "lower", "s"),
-        _outcome("peak memory", as_is, fixed, _memory, "lower", "bytes"),
+        _outcome("peak memory", as_is, fixed, _memory, "lower", _memory_unit(as_is)),
     )
     return [o for o in found if o is not None]
 
@@ -124,3 +124,7 @@ def _pace(run: Run) -> float | None:
 def _memory(run: Run) -> float | None:
     reading = run.reading("memory")
     return float(reading.value) if reading is not None and isinstance(reading.value, (int, float)) else None
+
+
+def _memory_unit(runs: Sequence[Run]) -> str:
+    return next((r.unit for run in runs if (r := run.reading("memory")) is not None), "")
