@@ -108,12 +108,15 @@ class Probe:
     def on_loss(
         self, session: Session, name: str, args: Tuple[Any, ...], kwargs: Mapping[str, Any], value: Any, site: str
     ) -> None:
-        """A loss of ``torch.nn.functional`` was computed with gradients on; in sampled steps."""
+        """A loss of ``torch.nn.functional`` was computed that can be trained on; in sampled steps."""
 
     def on_evaluation(
         self, session: Session, name: str, args: Tuple[Any, ...], kwargs: Mapping[str, Any], value: Any, site: str
     ) -> None:
-        """A loss of ``torch.nn.functional`` was computed with gradients off."""
+        """A loss of ``torch.nn.functional`` was computed that has no graph, or on validation batches."""
+
+    def on_watched(self, session: Session, name: str, value: Any) -> None:
+        """Something that the user named under ``[tool.mlfix.watch]`` has a value; in sampled steps."""
 
     def on_stop(self, session: Session) -> None:
         """The run ends; the program's objects are there after a bounded run, and may be gone after a whole one."""

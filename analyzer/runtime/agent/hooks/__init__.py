@@ -10,7 +10,7 @@ if TYPE_CHECKING:
 
 def install(session: Session) -> None:
     """Install all hooks; torch has just been imported, and nothing of it was used yet."""
-    from . import backward, clipping, evaluation, functions, loaders, modules, optimizers, schedulers
+    from . import backward, clipping, evaluation, functions, loaders, modules, optimizers, schedulers, watched
 
-    for place in (modules, backward, optimizers, schedulers, loaders, evaluation, clipping, functions):
+    for place in (watched, modules, backward, optimizers, schedulers, loaders, evaluation, clipping, functions):
         place.install(session)

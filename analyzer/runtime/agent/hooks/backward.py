@@ -63,6 +63,7 @@ def _before(session: Session, tensors: Any) -> None:
     session.backward_sites[site or ""] = session.backward_sites.get(site or "", 0) + 1
     session.guarded("agent", _write_loss, session, roots[0], site)
     session.tell("on_backward", roots, frame)
+    session.guarded("agent", session.watched.look, frame)
 
 
 def _write_loss(session: Session, root: Any, site: Any) -> None:

@@ -1,4 +1,4 @@
-"""Losses of ``torch.nn.functional``: in training, and with gradients off, which is validation."""
+"""Losses of ``torch.nn.functional``: those that are trained on, and those that are not, which is validation."""
 
 from __future__ import annotations
 
@@ -37,7 +37,8 @@ def _watched(session: Session, name: str, real: Any, local: threading.local) -> 
             value = real(*args, **kwargs)
         finally:
             local.inside = False
-        hook = "on_loss" if is_grad_enabled() else "on_evaluation"
+        is_trained = is_grad_enabled() and getattr(value, "requires_grad", False) and session.role != "validation"
+        hook = "on_loss" if is_trained else "on_evaluation"
         if session.listeners[hook] and (session.sampling or hook == "on_evaluation"):
             site = session.user_site()
             if site is not None:

@@ -36,6 +36,8 @@ def follow(session: Session) -> None:
         return
     wanted = not _is_over(session) or _is_watched_again(session)
     mode.is_idle = not wanted
+    if wanted:
+        session.sampling = True  # what is watched is also told of
     stack = session.torch.overrides._get_current_function_mode_stack()
     if wanted and not mode.is_entered and all(other is session.redirecting for other in stack):
         mode.enter()

@@ -81,6 +81,7 @@ class Forwards:
             pending.vote(module.training and self.torch.is_grad_enabled())
         if session.remember(session.roots, module):
             session.guarded("agent", _describe, session, module)
+            session.guarded("agent", session.watched.find, module)
             session.tell("on_model", module)
 
     def _after(self, module: Any, inputs: Any, output: Any) -> None:
@@ -89,6 +90,7 @@ class Forwards:
         stack = self._local.__dict__.setdefault("stack", [])
         while stack and stack.pop() is not module:
             pass
+        self.session.watched.ran(module, output)
         if stack or _is_loss(module):
             return
         if self.left > 0:
