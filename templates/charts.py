@@ -14,7 +14,7 @@ from itertools import groupby
 from ..analyzer.runtime.results import AS_IS, FIXED
 from .curves import Curve, Line
 from .plan import Plan
-from .text import counted, middle, scientific, shown
+from .text import middle, scientific, shown
 
 _SIZE = 1000.0
 _MOST_POINTS = 160
@@ -157,6 +157,7 @@ def _plan(lines: Sequence[Line], tree: str) -> Plan | None:
 
 def _across(rows: dict[str, list[_Row]], plans: _Plans) -> _Scale:
     steps = [r.step for found in rows.values() for r in found] + [s for plan in plans.values() for s, _ in plan.rest]
+    steps += [plan.given for plan in plans.values() if plan.rest and plan.given]
     return _Scale(min(steps), max(steps), False)
 
 
@@ -238,6 +239,9 @@ def _marks(rows: dict[str, list[_Row]], plans: _Plans, across: _Scale) -> list[M
     if any(plan.rest for plan in plans.values()):
         last = max(r.step for found in rows.values() for r in found)
         marks.append(Mark(across(last), "runs end", ""))
+        ends = {tree: plan.given for tree, plan in plans.items() if plan.rest and plan.given and plan.given > last}
+        told = ends if len(set(ends.values())) > 1 else dict.fromkeys([""], next(iter(ends.values()), 0))
+        marks += [Mark(across(end), "training ends", tree) for tree, end in told.items() if end]
     return marks
 
 
@@ -251,20 +255,14 @@ def _summary(curve: Curve, rows: dict[str, list[_Row]], plans: _Plans) -> str:
         if last is not first:
             text += f", {shown(last.value)}{unit} at {shown(last.step)}"
         if tree in plans:
-            text += f" ({described(plans[tree])})"
+            text += f" ({plans[tree]})"
         said.append(text)
     return f"{curve.title}. " + "; ".join(said)
 
 
-def described(plan: Plan) -> str:
-    """A schedule's plan in words."""
-    end = f", so that it ends at step {shown(round(plan.end))}" if plan.end is not None else ""
-    return f"{plan.name} = {plan.planned}, {counted(plan.calls, 'call')} made{end}"
-
-
 def _plan_notes(plans: _Plans) -> tuple[tuple[str, str], ...]:
     """Tree and description of each schedule; no tree where both have one."""
-    notes = {tree: described(plan) for tree, plan in plans.items()}
+    notes = {tree: str(plan) for tree, plan in plans.items()}
     if len(notes) > 1 and len(set(notes.values())) == 1:
         return (("", notes[AS_IS]),)
     return tuple(notes.items())

@@ -1,4 +1,4 @@
-"""The learning rate that a schedule still has in store when a run ends."""
+"""The learning rate that a schedule still has in store when a run ends, and where training will end in it."""
 
 from __future__ import annotations
 
@@ -6,9 +6,9 @@ import math
 from collections.abc import Sequence
 from dataclasses import dataclass
 
-from ..analyzer.runtime.trace import Event, Trace, number
+from ..analyzer.runtime.agent import plans
+from ..analyzer.runtime.trace import Trace, number
 
-_ENDS = ("T_max", "total_steps", "total_iters")
 _DRAWN = 64  # points of a drawn plan
 
 
@@ -17,26 +17,35 @@ class Plan:
     """What is known of a schedule.
 
     Attributes:
-        end: the optimizer step at which it is through; None where it does not move with each optimizer step, because
-            passes over a loader may be cut short, so that steps say nothing of epochs.
-        calls: ``scheduler.step()`` calls that the run made.
-        planned: calls that it plans for.
-        name: the argument that says so, such as ``T_max``.
+        name: the argument that says its length, such as ``T_max``.
+        planned: the calls of ``scheduler.step()`` that it plans for.
+        calls: those that the run made.
+        given: those that the whole training will make; None where the trace does not show it.
+        how: where these come from, in words.
+        is_by_step: whether it moves with each optimizer step, so that its calls are places on the axis of steps.
         rest: step and learning rate from the run's end on, where the schedule's formula is known; else empty.
     """
 
-    end: float | None
-    calls: int
-    planned: int
     name: str
+    planned: int
+    calls: int
+    given: int | None = None
+    how: str = ""
+    is_by_step: bool = False
     rest: tuple[tuple[float, float], ...] = ()
+
+    def __str__(self) -> str:
+        told = f"{self.name} = {self.planned}"
+        if self.given is None:
+            return f"{told}, {self.calls} {'call' if self.calls == 1 else 'calls'} made by the run"
+        return f"{told}, and training will give it {self.given} ({self.how})"
 
 
 def planned(trace: Trace, rates: Sequence[tuple[int, float]]) -> Plan | None:
     """The plan of a run's schedule, carried on from where the run stopped.
 
-    Only a ``CosineAnnealingLR`` is drawn further: its formula needs nothing but the rate that was
-    seen. https://docs.pytorch.org/docs/stable/generated/torch.optim.lr_scheduler.CosineAnnealingLR.html
+    Only a ``CosineAnnealingLR`` is drawn further: its formula needs nothing but the rate that was seen.
+    https://docs.pytorch.org/docs/stable/generated/torch.optim.lr_scheduler.CosineAnnealingLR.html
 
     Args:
         trace: the run's.
@@ -45,27 +54,23 @@ def planned(trace: Trace, rates: Sequence[tuple[int, float]]) -> Plan | None:
     Returns:
         None where the trace names no schedule with an end, several of them, or one that was never moved.
     """
-    latest: dict[object, Event] = {e.get("sched"): e for e in trace.events("sched")}
-    if len(latest) != 1 or not rates:
+    moved = plans.schedulers(trace)
+    if len(moved) != 1 or not rates:
         return None
-    event = next(iter(latest.values()))
-    said = event.get("plan")
-    if not isinstance(said, dict):
+    event = moved[0]
+    length = plans.planned(event)
+    if length is None:
         return None
-    name = next((n for n in _ENDS if math.isfinite(number(said.get(n)) or math.nan)), None)
-    calls = int(event.get("calls") or 0)
-    if name is None or calls <= 0:
-        return None
-    total = int(said[name])
-    if total <= 0:
-        return None
-    last = rates[-1][0]
-    if calls < last - 1 - sum(bool(e.get("skipped")) for e in trace.events("step")):  # the run may end before the last
-        return Plan(None, calls, total, name)
+    name, total, calls = length[0].replace("`", ""), int(length[1]), int(event["calls"])
+    will_be = plans.given(trace, event)
+    given, how = (round(will_be.nearest(total)), str(will_be)) if will_be is not None else (None, "")
+    # Passes over a loader may be cut short, so that steps say nothing of epochs; a run may end before its last call.
+    skipped = sum(bool(e.get("skipped")) for e in trace.events("step"))
+    if calls < rates[-1][0] - 1 - skipped:
+        return Plan(name, total, calls, given, how)
     is_cosine = str(event.get("cls")).endswith(".CosineAnnealingLR")
-    return Plan(
-        total, calls, total, name, _cosine(rates, number(said.get("eta_min")) or 0.0, total) if is_cosine else ()
-    )
+    rest = _cosine(rates, number((event.get("plan") or {}).get("eta_min")) or 0.0, total) if is_cosine else ()
+    return Plan(name, total, calls, given, how, True, rest)
 
 
 def _cosine(rates: Sequence[tuple[int, float]], low: float, total: int) -> tuple[tuple[float, float], ...]:

@@ -77,6 +77,10 @@ def trace(
             }
         )
     sched = {"k": "sched", "sched": 0, "cls": "torch.optim.lr_scheduler.CosineAnnealingLR", "base_lrs": [3e-4]}
+    loop = {"path": "train_simclr.py", "first": 60, "last": 80, "guarded": False}
+    sched["loops"] = [{**loop, "kind": "loader", "count": 48}, {**loop, "kind": "range", "count": 8}]
+    sched["when"] = [[0, step // 12, 4 * (step % 12 + 1), False] for step in range(8)]
+    events.append({"k": "epoch", "s": 12, "m": 48, "t": t, "loader": 0, "role": "train", "length": 48, "batches": 48})
     events.append(
         {**sched, "s": steps, "m": 4 * steps, "t": t, "plan": {"T_max": total, "eta_min": 1e-5}, "calls": steps}
     )

@@ -7,7 +7,7 @@ from pathlib import Path
 import pytest
 from mlfix.analyzer.runtime.results import AS_IS, FIXED, Run, VerifyResult
 from mlfix.analyzer.runtime.trace import Trace
-from mlfix.templates.charts import chart, described, strip
+from mlfix.templates.charts import chart, strip
 from mlfix.templates.curves import Curve, Line, Point, TensorBoardMissing, curves, write_tensorboard
 
 from tests.templates import made
@@ -80,7 +80,7 @@ def test_a_cosine_is_carried_on_to_its_end(fixed: bool) -> None:
     plan = groups(run)["learning-rate"][0].lines[0].plan
     total = 96 if fixed else 384
     assert plan is not None
-    assert (plan.end, plan.calls, plan.planned, plan.name) == (total, 48, total, "T_max")
+    assert (plan.name, plan.planned, plan.calls, plan.given, plan.is_by_step) == ("T_max", total, 48, 96, True)
     assert plan.rest[0][0] == STEPS
     assert plan.rest[-1] == (pytest.approx(total + 1), pytest.approx(1e-5))
 
@@ -117,7 +117,7 @@ def test_a_schedule_that_moves_by_epochs_has_no_end_in_steps() -> None:
     sched = {"k": "sched", "sched": 0, "cls": name, "plan": {"T_max": 3}, "calls": 1}
     plan = groups(run_of([*(step(n) for n in range(24)), sched]))["learning-rate"][0].lines[0].plan
     assert plan is not None
-    assert (plan.end, plan.rest, described(plan)) == (None, (), "T_max = 3, 1 call made")
+    assert (plan.is_by_step, plan.rest, str(plan)) == (False, (), "T_max = 3, 1 call made by the run")
 
 
 def test_gradients_are_told_by_module_and_before_clipping() -> None:

@@ -163,8 +163,8 @@ def test_a_chart_says_in_words_what_it_shows() -> None:
     parsed = Page(render(made.clean_result()))
     summary = next(s for s in parsed.values("aria-label") if s.startswith("Learning rate."))
     assert "as is: 3e\N{MINUS SIGN}4 at optimizer step 1" in summary
-    assert "T_max = 384, 48 calls made, so that it ends at step 384" in summary
-    assert "T_max = 96, 48 calls made, so that it ends at step 96" in summary
+    assert "T_max = 384, and training will give it 96 (every 4 batches, 8 epochs of 48)" in summary
+    assert "T_max = 96, and training will give it 96 (every 4 batches, 8 epochs of 48)" in summary
 
 
 def test_without_a_step_there_are_no_curves_and_the_cause_is_told() -> None:
