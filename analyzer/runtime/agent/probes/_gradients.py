@@ -4,6 +4,8 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any, Dict, List, Tuple
 
+from ._modules import Modules
+
 if TYPE_CHECKING:
     from ..session import Session
 
@@ -33,13 +35,23 @@ class Gradients:
         return held[1]
 
     def write(self, session: Session, optimizer: Any) -> None:
-        """One ``gradient`` event: the norm over all, and that before clipping where the program clips."""
+        """One ``gradient`` event: the norm over all, by module, and that before clipping where the program clips.
+
+        The modules are named once, in ``gradient-modules``.
+        """
         clipped = session.shared.pop("clipped from", None)
+        number = session.steps.number(optimizer)
+        modules = session.shared.setdefault("gradient modules", {})
+        if number not in modules:
+            modules[number] = Modules(session, self.parameters)
+            session.emit("gradient-modules", opt=number, names=modules[number].names)
+        by_module = None if self.norms is None else modules[number].norms(session.torch, self.present, self.norms)
         session.emit(
             "gradient",
-            opt=session.steps.number(optimizer),
+            opt=number,
             norm=None if self.norms is None else self.norms.norm(),
             before=clipped,
+            modules=by_module,
             present=len(self.present),
             absent=len(self.parameters) - len(self.present),
         )
