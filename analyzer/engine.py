@@ -152,7 +152,7 @@ class _Run:
 
     def _key(self) -> list[str]:
         request = self.request
-        rules = [f"{r.code}{r.name}" for r in request.rules]
+        rules = [r.identity for r in request.rules]
         package = Path(__file__).parent.parent
         # Rules under development change without a new version: their files' times stand for them.
         own = (p for top in ("analyzer", "rules", "codemods") for p in (package / top).rglob("*"))

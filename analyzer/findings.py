@@ -134,6 +134,11 @@ class Finding:
         return hashlib.sha256("\0".join(parts).encode(errors="surrogatepass")).hexdigest()[:16]
 
     @property
+    def label(self) -> str:
+        """Code and name of the rule, for people; a rule without a code of its own has the name alone."""
+        return self.rule if self.code == self.rule else f"{self.code} {self.rule}"
+
+    @property
     def sort_key(self) -> tuple[str, int, int, str, str]:
         """Order of the output: by file, then place, then rule."""
         return (self.location.path, self.location.line, self.location.column, self.code, self.message)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import ast
+import inspect
 from abc import ABC
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
@@ -90,6 +91,20 @@ class Rule(ABC):
     """A file that holds none of these byte strings cannot hold the bug, and is not looked at. Empty: every file."""
     VALID: ClassVar[Sequence[Valid]] = ()
     INVALID: ClassVar[Sequence[Invalid]] = ()
+
+    @property
+    def identity(self) -> str:
+        """Names the rule, and whatever it decides by that is not in its file: results are cached under it."""
+        return f"{self.code}{self.name}"
+
+    @property
+    def origin(self) -> str:
+        """Where the rule is written, for messages."""
+        return type(self).__module__
+
+    def documentation(self) -> str:
+        """What ``mlfix explain`` prints: the docstring, dedented."""
+        return inspect.getdoc(type(self)) or ""
 
     def wants(self, facts: FileFacts) -> bool:
         """Whether a file's facts alone leave the bug possible; cheap, and never wrong in saying no."""

@@ -39,7 +39,7 @@ class Asking:
         if finding.rule in self._always:
             return True
         place = finding.location
-        click.echo(f"\n{place.path}:{place.line}: {finding.code} {finding.rule}: {finding.message}", err=True)
+        click.echo(f"\n{place.path}:{place.line}: {finding.label}: {finding.message}", err=True)
         click.echo(f"{finding.fix.applicability} fix: {finding.fix.title}", err=True)
         click.echo(finding_diff(finding, self._root, changed, color=is_colored(sys.stderr)), nl=False, err=True)
         answer = self._answer()

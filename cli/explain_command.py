@@ -44,22 +44,17 @@ def command(rule: str | None, format_: str) -> None:
     if format_ == "json":
         row = {"name": found.name, "code": found.code, "level": found.level.value, "symptom": found.symptom}
         proof = {"probe": found.proof.probe, "quantity": found.proof.quantity}
-        click.echo(json.dumps({**row, "proof": proof, "explanation": documentation(found)}, indent=1))
+        click.echo(json.dumps({**row, "proof": proof, "explanation": found.documentation()}, indent=1))
         return
     click.echo(as_markdown(found), nl=False)
 
 
-def documentation(rule: Rule) -> str:
-    """The rule's docstring, dedented."""
-    return inspect.getdoc(type(rule)) or ""
-
-
 def summary(rule: Rule) -> str:
     """What it finds in one sentence: the first of its documentation, before any section; else of its file."""
-    lead = documentation(rule).partition("\n\n")[0]
+    lead = rule.documentation().partition("\n\n")[0]
     if _SECTION.match(lead):
         file = inspect.getmodule(type(rule))
-        lead = (inspect.getdoc(file) if file is not None else "") or _SECTION.sub("", documentation(rule))
+        lead = (inspect.getdoc(file) if file is not None else "") or _SECTION.sub("", rule.documentation())
     sentence = " ".join(lead.partition("\n\n")[0].split()).removeprefix(f"{rule.code}: ")
     sentence = sentence[:1].upper() + sentence[1:]
     return re.split(r"(?<=[.!?])\s+(?=[A-Z`])", sentence, maxsplit=1)[0]
@@ -72,6 +67,7 @@ def as_headings(text: str) -> str:
 
 def as_markdown(rule: Rule) -> str:
     """A rule's page; the documentation is made of the same text."""
-    body = as_headings(documentation(rule))
-    proof = f"Proof: `{rule.proof.probe}`, {rule.proof.quantity}."
-    return f"# {rule.name} ({rule.code})\n\nLevel: **{rule.level}**. {proof}\n\n{body}\n"
+    body = as_headings(rule.documentation())
+    proof = f" Proof: `{rule.proof.probe}`, {rule.proof.quantity}." if rule.proof.probe else ""
+    code = f" ({rule.code})" if rule.code != rule.name else ""
+    return f"# {rule.name}{code}\n\nLevel: **{rule.level}**.{proof}\n\n{body}\n"

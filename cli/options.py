@@ -13,12 +13,13 @@ import click
 
 from ..analyzer import suppressions
 from ..analyzer.baseline import BadBaseline, read_baseline
+from ..analyzer.checking import Codemod
 from ..analyzer.engine import Progress, Request
 from ..analyzer.findings import Confidence, Level
 from ..analyzer.project.settings import BadSettings, Settings, load_settings
 from ..analyzer.rule import Rule
-from ..codemods import all_codemods
-from ..rules import BadUserRules, all_rules, user_codemods, user_rules
+from ..codemods import all_codemods, pattern_codemod
+from ..rules import BadUserRules, all_rules, mended_by_pattern, user_codemods, user_rules
 from .exits import fail
 from .places import Target, cache_folder, target_of
 
@@ -102,7 +103,7 @@ def request_of(asked: Asked, progress: Progress | None = None, with_baseline: bo
     return Request(
         root=target.root,
         rules=_chosen(known, asked.rules or settings.select, settings.ignore),
-        codemods={**all_codemods(), **user_codemods(settings.rules)},
+        codemods=available_codemods(known),
         settings=settings,
         only=target.only,
         cache_folder=None if asked.no_cache else cache_folder(target.root, settings),
@@ -131,9 +132,17 @@ def available_rules(settings: Settings) -> list[Rule]:
         Failure: a user's module cannot be used.
     """
     try:
-        return [*all_rules(), *user_rules(settings.rules)]
+        folder = settings.path.parent if settings.path is not None else Path()
+        return [*all_rules(), *user_rules(settings.rules, folder)]
     except BadUserRules as error:
-        fail(f"{settings.path}: {error}")
+        fail(str(error) if error.has_place else f"{settings.path}: {error}")
+
+
+def available_codemods(rules: Iterable[Rule]) -> dict[str, Codemod]:
+    """mlfix's codemods, and those of the user's rules, by the rules' names."""
+    rules = list(rules)
+    patterns = dict.fromkeys(mended_by_pattern(rules), pattern_codemod())
+    return {**all_codemods(), **user_codemods(rules), **patterns}
 
 
 def find_rule(rules: Iterable[Rule], name: str) -> Rule:

@@ -23,6 +23,11 @@ def all_codemods() -> dict[str, Codemod]:
     return found
 
 
+def pattern_codemod() -> Codemod:
+    """The codemod of the rules that a user wrote as patterns."""
+    return _Late(f"{__name__}.patterns")
+
+
 class _Late:
     """A codemod whose module (and LibCST with it) is imported when the first finding needs it."""
 

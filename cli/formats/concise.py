@@ -10,5 +10,5 @@ def render(report: Report, request: Request) -> str:
     lines = [f"{p.path}:{p.line or 1}: error: {p.message}" for p in report.problems]
     for f in report.findings:
         place = f.location
-        lines.append(f"{place.path}:{place.line}:{place.column}: {f.code} {f.rule} [{f.level}] {f.message}")
+        lines.append(f"{place.path}:{place.line}:{place.column}: {f.label} [{f.level}] {f.message}")
     return "".join(f"{line}\n" for line in lines)

@@ -13,7 +13,7 @@ def render(report: Report, request: Request) -> str:
     lines = [_line("error", p.path, p.line or 1, None, None, "mlfix", p.message) for p in report.problems]
     for f in report.findings:
         place = f.location
-        title = f"{f.code} {f.rule}"
+        title = f.label
         message = "\n".join([f.message, *(f"{e.path}:{e.line}: {e.note}" for e in f.evidence)])
         lines.append(_line(_COMMANDS[f.level], place.path, place.line, place.column, place.end_line, title, message))
     return "".join(f"{line}\n" for line in lines)

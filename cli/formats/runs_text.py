@@ -134,7 +134,7 @@ def _symptom(console: Console, symptom: Symptom, result: VerifyResult) -> None:
         finding = explained.finding
         where = f"{shown_path(result.root, finding.location.path)}:{finding.location.line}"
         raised = f" (raised from {finding.confidence} by this run)" if explained.raised else ""
-        said = f"  {finding.code} {finding.rule}: {finding.message}; {explained.confidence} confidence{raised}"
+        said = f"  {finding.label}: {finding.message}; {explained.confidence} confidence{raised}"
         console.print(Text.assemble("  explained by ", (where, "cyan"), said))
     console.print(Text(f"  `mlfix explain {reading.probe}` tells what it measures", style="dim"))
     if not symptom.findings:

@@ -11,7 +11,7 @@ from ...analyzer.engine import Report, Request
 from ...analyzer.findings import Applicability, Evidence, Finding, Fix, Level
 from ...analyzer.rule import Rule
 from ...analyzer.version import __version__
-from ..explain_command import documentation, summary
+from ..explain_command import summary
 
 _SCHEMA = "https://docs.oasis-open.org/sarif/sarif/v2.1.0/errata01/os/schemas/sarif-schema-2.1.0.json"
 _LEVELS = {Level.BREAKS: "error", Level.DEGRADES: "warning", Level.WASTES: "note"}
@@ -43,8 +43,8 @@ def _rule(rule: Rule) -> dict[str, Any]:
         "id": rule.code,
         "name": "".join(part.capitalize() for part in rule.name.split("-")),
         "shortDescription": {"text": summary(rule)},
-        "fullDescription": {"text": rule.symptom},
-        "help": {"text": documentation(rule)},
+        "fullDescription": {"text": rule.symptom or summary(rule)},
+        "help": {"text": rule.documentation()},
         "defaultConfiguration": {"level": _LEVELS[rule.level]},
     }
 

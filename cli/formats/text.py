@@ -53,7 +53,7 @@ def _finding(console: Console, finding: Finding, root: Path) -> None:
         Text.assemble(
             (where, "bold"),
             "  ",
-            (f"{finding.code} {finding.rule}", style),
+            (finding.label, style),
             f"  {finding.level}, {finding.confidence} confidence",
         )
     )
@@ -62,7 +62,8 @@ def _finding(console: Console, finding: Finding, root: Path) -> None:
     )
     console.print()
     _frame(console, finding, root)
-    console.print(Text.assemble(("  you see: ", "bold"), finding.symptom))
+    if finding.symptom:
+        console.print(Text.assemble(("  you see: ", "bold"), finding.symptom))
     if finding.evidence:
         is_sure = finding.confidence is Confidence.HIGH
         console.print(Text(f"  why mlfix {'is sure' if is_sure else 'thinks so'}:", style="bold"))

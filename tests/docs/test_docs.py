@@ -11,6 +11,7 @@ from types import ModuleType
 
 import click
 import pytest
+from click.testing import CliRunner
 from mlfix.analyzer.project.settings import Settings, load_settings
 from mlfix.cli.commands import cli
 from mlfix.cli.formats import FORMATS
@@ -104,3 +105,11 @@ def test_the_example_configuration_is_valid(tmp_path: Path) -> None:
     [block] = re.findall(r"```toml\n(.*?)```", (ROOT / "docs" / "index.md").read_text(), re.DOTALL)
     (tmp_path / "pyproject.toml").write_text(block)
     assert load_settings(tmp_path).path == tmp_path / "pyproject.toml"
+
+
+def test_the_pattern_in_the_documentation_is_right(tmp_path: Path) -> None:
+    text = (ROOT / "docs" / "index.md").read_text(encoding="utf-8")
+    file = tmp_path / "team.yaml"
+    file.write_text(text.partition("```yaml\n")[2].partition("```\n")[0], encoding="utf-8")
+    result = CliRunner().invoke(cli, ["rules", "--check", str(file)])
+    assert (result.exit_code, result.output) == (0, "1 rule, 2 cases: none failed\n")

@@ -1,0 +1,1 @@
+"""A user's rules written as patterns in YAML."""
