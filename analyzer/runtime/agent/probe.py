@@ -76,6 +76,9 @@ class Probe:
     def on_model(self, session: Session, root: Any) -> None:
         """A root module is about to run for the first time."""
 
+    def on_forward_begins(self, session: Session, root: Any, inputs: Tuple[Any, ...]) -> None:
+        """A root module is about to run; as often as :meth:`on_forward`. Keywords: ``session.forwards.keywords()``."""
+
     def on_forward(self, session: Session, root: Any, inputs: Tuple[Any, ...], output: Any) -> None:
         """A root module has run; in sampled steps, and at the start of each pass over a loader."""
 

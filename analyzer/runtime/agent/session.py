@@ -73,6 +73,7 @@ class Session:
     roles: Any  # replay.Roles
     training_pass: Any  # of hooks.loaders: the training loader that handed out a batch last, with its pass
     watched: Any  # hooks.watched.Watched
+    workers: Any  # workers.Reports
     watching: Any = None  # the function mode of hooks.functions, while it is entered
     redirecting: Any = None  # the function mode of device
 

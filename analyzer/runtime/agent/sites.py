@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import sys
 from types import CodeType, FrameType
 from typing import Dict, Iterator, Optional
 
@@ -49,6 +50,19 @@ class Sites:
         for user in self.frames(frame):
             return self.describe(user.f_code, user.f_lineno)
         return None
+
+    def is_users(self, cls: type) -> bool:
+        """Whether a class is defined in the user's files."""
+        return self._file_of(cls) is not None
+
+    def class_place(self, cls: type) -> str:
+        """A class as ``path:Outer.Class``; with its module where it is not the user's."""
+        file = self._file_of(cls)
+        return "%s:%s" % (file if file is not None else cls.__module__, cls.__qualname__)
+
+    def _file_of(self, cls: type) -> Optional[str]:
+        file = getattr(sys.modules.get(cls.__module__), "__file__", None)
+        return self.relative(file) if isinstance(file, str) else None
 
     def describe(self, code: CodeType, line: int) -> str:
         """A place in the user's code in words."""

@@ -8,6 +8,7 @@ import weakref
 from typing import TYPE_CHECKING, Any, Dict, Iterator, Optional, Tuple
 
 from ..replay import Replay, Roles
+from ..workers import Reports
 
 if TYPE_CHECKING:
     from ..session import Session
@@ -22,6 +23,7 @@ def install(session: Session) -> None:
     real = loader_class.__iter__
     roles = Roles(session)
     session.roles = roles
+    session.workers = Reports(session)
     passes: Any = weakref.WeakKeyDictionary()
 
     @functools.wraps(real)
@@ -81,7 +83,9 @@ class Pass:
         self._length = _length(loader)
         self._replay = Replay(session, roles, loader)
         # Made at once, as without us: starting workers is part of ``iter``. Not for a replay, which needs none.
-        self._inner: Optional[Iterator[Any]] = None if self._replay.is_full else real(loader)
+        self._inner: Optional[Iterator[Any]] = None
+        if not self._replay.is_full:
+            self._start()
         session.forwards.look()
 
     @property
@@ -159,9 +163,12 @@ class Pass:
         )
 
     def _iterator(self) -> Iterator[Any]:
-        if self._inner is None:
-            self._inner = iter(self._make(self.loader))
-        return self._inner
+        return self._inner if self._inner is not None else self._start()
+
+    def _start(self) -> Iterator[Any]:
+        with self.session.workers.asking(self.loader):
+            self._inner = inner = iter(self._make(self.loader))
+        return inner
 
     def _is_enough(self) -> bool:
         settings = self.session.settings

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import sys
 import threading
 import weakref
 from typing import TYPE_CHECKING, Any, Dict
@@ -10,6 +11,7 @@ if TYPE_CHECKING:
     from ..session import Session
 
 PASSES_AT_START = 2  # forward passes looked at after each start of a loader
+_MOST_FRAMES = 12  # from a probe to torch's own frame around the hooks
 
 
 def install(session: Session) -> None:
@@ -63,7 +65,7 @@ class Forwards:
         return compiler is not None and getattr(compiler, "is_compiling", bool)()
 
     def _before(self, module: Any, inputs: Any) -> None:
-        if self._is_compiling() or self.session.is_dead:
+        if self._is_compiling() or self.session.is_dead or self.session.is_finished:
             return
         stack = self._local.__dict__.setdefault("stack", [])
         stack.append(module)
@@ -71,6 +73,7 @@ class Forwards:
             self.called.add(module)
         if len(stack) == 1 and not _is_loss(module):
             self._root_begins(module)
+            self.session.tell("on_forward_begins", module, inputs)
 
     def _root_begins(self, module: Any) -> None:
         session = self.session
@@ -84,8 +87,23 @@ class Forwards:
             session.guarded("agent", session.watched.find, module)
             session.tell("on_model", module)
 
+    def keywords(self) -> Dict[str, Any]:
+        """The keyword arguments of the root module that is being called, for use inside of the hooks.
+
+        Global hooks are not handed them, and hooks on the instance would be pickled with it: they are read from the
+        frame of ``Module._call_impl``.
+        """
+        frame = sys._getframe(1)
+        for _ in range(_MOST_FRAMES):
+            if frame is None:
+                break
+            if frame.f_code.co_name == "_call_impl" and frame.f_globals.get("__name__") == "torch.nn.modules.module":
+                return dict(frame.f_locals.get("kwargs") or {})
+            frame = frame.f_back
+        return {}
+
     def _after(self, module: Any, inputs: Any, output: Any) -> None:
-        if self._is_compiling() or self.session.is_dead:
+        if self._is_compiling() or self.session.is_dead or self.session.is_finished:
             return
         stack = self._local.__dict__.setdefault("stack", [])
         while stack and stack.pop() is not module:
