@@ -14,6 +14,7 @@ import signal
 import sys
 import time
 from pathlib import Path
+from types import ModuleType
 
 SECONDS = 90
 
@@ -30,7 +31,10 @@ def become(boot: str, job: dict) -> None:
     sys.argv = list(job["argv"])
     sys.path[0] = job["cwd"]
     runpy.run_path(str(Path(boot, "sitecustomize.py")))
-    runpy.run_path(str(Path(job["cwd"], job["argv"][0])), run_name="__main__")
+    script = Path(job["cwd"], job["argv"][0])
+    main = sys.modules["__main__"] = ModuleType("__main__")  # stays until the end, unlike that of runpy
+    main.__file__ = str(script)
+    exec(compile(script.read_text(), str(script), "exec", dont_inherit=True), main.__dict__)
 
 
 def code_of(child: int) -> int:
