@@ -102,7 +102,10 @@ HEALTHY = {
         more="\n    def set_epoch(self, epoch):\n        self.epoch = epoch\n",
     ),
 }  # fmt: skip
-ITERABLE = HEAD + TAIL + """
+ITERABLE = (
+    HEAD
+    + TAIL
+    + """
 class Stream(torch.utils.data.IterableDataset):
     def __iter__(self):
         return iter(zip(PICTURES, LABELS))
@@ -110,6 +113,7 @@ model = Net()
 for x, y in DataLoader(Stream(), batch_size=8):
     nn.functional.cross_entropy(model(x), y).backward()
 """
+)
 
 
 def read(trace: Trace) -> Any:

@@ -83,10 +83,13 @@ HEALTHY = {
     "init replaces the copy": "main(of(held_noise), 2, reseed_held)",
     "item seeds its own": "main(of(seeded_noise))",
 }
-SPAWNED = HEAD + """
+SPAWNED = (
+    HEAD
+    + """
 if __name__ == "__main__":
     main(of(held_noise), multiprocessing_context="spawn")
 """
+)
 
 
 def read(trace: Trace) -> Any:
