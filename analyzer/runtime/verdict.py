@@ -8,6 +8,7 @@ from collections.abc import Sequence
 from .edited_lines import Statement
 from .harm import cause_of, harms, outcomes
 from .results import NOT_SEEN, Label, Run, Verdict
+from .trace import number
 from .trials import Subject, Trial, measured, shows_defect
 
 LEAST_SEEDS = 3
@@ -23,10 +24,17 @@ def is_repeatable(trial: Trial) -> bool | None:
     """Whether A/A was bit-equal: losses and initial weights of two runs as is; None where it was not tried."""
     if not trial.as_is or trial.repeat is None or not trial.as_is[0].ran or not trial.repeat.ran:
         return None
-    first, second = trial.as_is[0].trace, trial.repeat.trace
-    pairs = zip(first.losses, second.losses, strict=False)
-    same_losses = all(a == b or (math.isnan(a[1]) and math.isnan(b[1])) for a, b in pairs)
+    first, second = _losses(trial.as_is[0]), _losses(trial.repeat)
+    # The agent looks at more or fewer steps as time allows: only backward passes that both runs recorded compare.
+    pairs = [(first[place], second[place]) for place in first.keys() & second.keys()]
+    same_losses = all(a == b or (math.isnan(a) and math.isnan(b)) for a, b in pairs)
     return same_losses and _weights(trial.as_is[:1]) == _weights([trial.repeat])
+
+
+def _losses(run: Run) -> dict[int, float]:
+    """Losses by the number of their backward pass."""
+    rows = ((int(e.get("m") or 0), number(e.get("v"))) for e in run.trace.events("loss"))
+    return {place: value for place, value in rows if value is not None}
 
 
 def _weights(runs: Sequence[Run]) -> set[object]:

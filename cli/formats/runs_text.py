@@ -51,8 +51,8 @@ def render(result: VerifyResult, color: bool = False) -> str:
         emoji=False,
         soft_wrap=True,
     )
-    for verdict in result.verdicts:
-        _verdict(console, verdict, result)
+    for alike in _alike(result.verdicts):
+        _verdicts(console, alike, result)
     if result.runs:
         _failures(console, result)
         _readings(console, result)
@@ -62,11 +62,21 @@ def render(result: VerifyResult, color: bool = False) -> str:
     return stream.getvalue()
 
 
-def _verdict(console: Console, verdict: Verdict, result: VerifyResult) -> None:
-    finding = verdict.finding
-    where = f"{shown_path(result.root, finding.location.path)}:{finding.location.line}"
+def _alike(verdicts: Sequence[Verdict]) -> list[list[Verdict]]:
+    """Verdicts of one rule that say the same, told once: its fixes were run together."""
+    groups: dict[object, list[Verdict]] = {}
+    for verdict in verdicts:
+        same = (verdict.finding.rule, verdict.label, verdict.sentence, verdict.outcomes, verdict.notes)
+        groups.setdefault(same, []).append(verdict)
+    return list(groups.values())
+
+
+def _verdicts(console: Console, alike: Sequence[Verdict], result: VerifyResult) -> None:
+    verdict = alike[0]
+    places = (v.finding.location for v in alike)
+    where = ", ".join(f"{shown_path(result.root, p.path)}:{p.line}" for p in places)
     console.print(
-        Text.assemble((verdict.label.value, _STYLES[verdict.label]), "  ", (where, "bold"), f"  {finding.rule}")
+        Text.assemble((verdict.label.value, _STYLES[verdict.label]), "  ", (where, "bold"), f"  {verdict.finding.rule}")
     )
     console.print(Text(f"  {verdict.sentence}"))
     for outcome in verdict.outcomes:

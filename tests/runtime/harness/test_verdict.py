@@ -157,6 +157,9 @@ def test_runs_that_differ_need_three_seeds_apart() -> None:
     assert is_repeatable(trial([as_is()], [fixed()], again)) is False
     assert is_repeatable(trial([as_is()], [fixed()])) is True
     assert is_repeatable(trial([as_is()], [fixed()], False)) is None
+    events = [dict(e) for e in as_is().trace.main.events]  # pyright: ignore
+    fewer = replace(as_is(), trace=Trace.of([e for e in events if e["k"] != "loss" or e["m"] % 2]))
+    assert is_repeatable(trial([as_is()], [fixed()], fewer)) is True, "it was only looked at less often"
     two = verdict(three(as_is, 1, 1), three(fixed, 0, 0), again)
     assert (two.label, "at least 3 seeds" in two.sentence) == (Label.INCONCLUSIVE, True)
     assert verdict(three(as_is, 1, 1, 1), three(fixed, 0, 0, 0), again).label is Label.VERIFIED
