@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import functools
 import json
+import signal
+import threading
 from collections.abc import Callable, Mapping, Sequence
 from concurrent.futures import FIRST_COMPLETED, Executor, Future, ThreadPoolExecutor, wait
 from dataclasses import dataclass, field, replace
@@ -25,6 +27,11 @@ from .trials import FixGroup, Trial, shows_defect
 
 _LOOK = 0.25  # seconds between two looks at the runs
 _MOST_THREADS = 4
+_ENDS = (signal.SIGTERM, *((signal.SIGHUP,) if hasattr(signal, "SIGHUP") else ()))
+
+
+def _interrupt(number: int, frame: object) -> None:
+    raise KeyboardInterrupt
 
 
 @dataclass
@@ -90,6 +97,7 @@ class _Runner:
     def __init__(self, experiment: Experiment) -> None:
         self.experiment = experiment
         self.settings = experiment.settings
+        self.handlers: dict[signal.Signals, Any] = {}
         self.states: list[State] = []
         self.total = 0
 
@@ -97,10 +105,13 @@ class _Runner:
         experiment = self.experiment
         self.scratch = scratch_folder(experiment.root)
         try:
+            # Whoever ends mlfix (a job's time limit, a closed terminal) means the runs too: all goes as by Ctrl-C.
+            if threading.current_thread() is threading.main_thread():
+                self.handlers = {kind: signal.signal(kind, _interrupt) for kind in _ENDS}
             self.method: Method = COPY if experiment.copies else choose_method(experiment.root, self.scratch)
             self.executor = experiment.executor(experiment.jobs)
         except BaseException:
-            remove_folder(self.scratch)
+            self._leave()
             raise
         return self
 
@@ -112,7 +123,12 @@ class _Runner:
             if self.experiment.watch is not None:
                 self.experiment.watch(self.states, len(self.states))  # fewer than were planned, where some failed
         finally:
-            remove_folder(self.scratch)
+            self._leave()
+
+    def _leave(self) -> None:
+        remove_folder(self.scratch)
+        for kind, handler in self.handlers.items():
+            signal.signal(kind, handler)
 
     def job(
         self,

@@ -274,14 +274,15 @@ def test_ctrl_c_ends_all_and_leaves_nothing(
 
 
 @pytest.mark.slow
-def test_nothing_is_left_where_mlfix_itself_is_killed(empty: Place, stand_ins: Path) -> None:
+@pytest.mark.parametrize("kind", [signal.SIGKILL, signal.SIGTERM, signal.SIGHUP])
+def test_nothing_is_left_where_mlfix_itself_is_ended(empty: Place, stand_ins: Path, kind: signal.Signals) -> None:
     empty.write({"train.py": HANG.format(87.25) + TRAIN})
     process = empty.started("verify", "--", PYTHON, "train.py")
     until = time.monotonic() + 40
     while not processes_with("87.25") and time.monotonic() < until:
         time.sleep(0.1)
     assert processes_with("87.25")
-    os.kill(process.pid, signal.SIGKILL)
+    os.kill(process.pid, kind)
     process.communicate(timeout=20)
     until = time.monotonic() + 20
     while (processes_with("87.25") or any(stand_ins.iterdir())) and time.monotonic() < until:
