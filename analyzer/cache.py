@@ -20,7 +20,7 @@ from .checking import Checked
 from .findings import Applicability, Confidence, Edit, Evidence, Finding, Fix, Level, Location, Problem
 from .source.facts import Call, ClassFacts, FileFacts, FunctionFacts, Import
 
-FORMAT = 1
+FORMAT = 2
 _NESTED = {"imports": Import, "functions": FunctionFacts, "classes": ClassFacts, "calls": Call}
 _SETS = {"names", "words"}
 
@@ -208,10 +208,20 @@ def _finding_row(f: Finding) -> dict[str, Any]:
         "scope": f.scope,
         "subject": f.subject,
         "no_fix": f.no_fix,
+        "repair": _plain(f.repair),
         "fix": None
         if f.fix is None
         else [f.fix.applicability.value, f.fix.title, [[e.path, e.start, e.end, e.text] for e in f.fix.edits]],
     }
+
+
+def _plain(repair: Mapping[str, Any] | None) -> Mapping[str, Any] | None:
+    """A repair as it is; one of a user's own rule that JSON cannot hold costs a run its proof, never the scan."""
+    try:
+        json.dumps(repair)
+    except (TypeError, ValueError):
+        return None
+    return repair
 
 
 def _finding(row: Mapping[str, Any]) -> Finding:
@@ -228,6 +238,7 @@ def _finding(row: Mapping[str, Any]) -> Finding:
         scope=row["scope"],
         subject=row["subject"],
         no_fix=row["no_fix"],
+        repair=row["repair"],
         fix=None
         if fix is None
         else Fix(Applicability(fix[0]), fix[1], tuple(Edit(p, _pair(s), _pair(e), t) for p, s, e, t in fix[2])),

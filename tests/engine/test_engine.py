@@ -135,10 +135,8 @@ def test_a_cached_report_equals_the_first(tmp_path: Path) -> None:
     root = write(tmp_path / "p", {"a.py": GOOD, "bad.py": "def f(:\n", "s.py": GOOD + "# mlfix: ignore[old-call]\n"})
     options = {"cache_folder": tmp_path / "cache"}
     first, second = scan(request(root, **options)), scan(request(root, **options))
-    assert replace(first, seconds=0) == replace(
-        replace(second, seconds=0),
-        findings=tuple(replace(f, repair=g.repair) for f, g in zip(second.findings, first.findings, strict=True)),
-    )
+    assert any(f.repair for f in first.findings)  # the proof of a rule reads it
+    assert replace(first, seconds=0) == replace(second, seconds=0)
 
 
 def test_suppressions_and_the_unused_ones(tmp_path: Path) -> None:

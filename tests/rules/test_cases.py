@@ -1,6 +1,7 @@
 """Every rule's own VALID and INVALID cases, and the promises that all rules keep."""
 
 import inspect
+import json
 import re
 from pathlib import Path
 
@@ -30,6 +31,7 @@ def test_the_bug_is_found_and_mended(rule: Rule, case: Invalid, tmp_path: Path) 
     assert [(f.location.path, f.location.line) for f in found] == list(case.at), case.why
     assert {f.confidence for f in found} == {case.confidence}
     assert all(f.message and f.evidence for f in found), "a finding carries its evidence"
+    assert json.dumps([f.repair for f in found]), "a repair is plain data, and is kept in the cache"
     if case.fixed is None:
         return
     fixed = fixed_files(tmp_path, files, rule)

@@ -53,9 +53,7 @@ class GradientNorm(Probe):
         broken = sum(not math.isfinite(n) for n in norms)
         finite = sorted(n for n in norms if math.isfinite(n))
         if broken:
-            return unhealthy(
-                math.nan, f"the gradient's norm is not finite at {broken} of {counted(len(norms), 'step')}"
-            )
+            return unhealthy(None, f"the gradient's norm is not finite at {broken} of {counted(len(norms), 'step')}")
         middle = finite[len(finite) // 2]
         if finite[-1] == 0.0 and len(norms) >= int(limits.get("minimum_steps", 3)):
             return unhealthy(0.0, f"the gradient is exactly 0 at all of {counted(len(norms), 'step')}")

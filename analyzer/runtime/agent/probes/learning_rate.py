@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import math
-from typing import Any, List, Mapping, Optional, Tuple
+from typing import Any, Dict, List, Mapping, Optional, Tuple
 
 from ..plans import Given, given, planned, schedulers
 from ..probe import Probe, Reading, healthy, not_seen, unhealthy
@@ -35,9 +35,9 @@ class LearningRate(Probe):
 
     def conclude(self, trace: Any, limits: Mapping[str, Any]) -> Reading:
         """Rates of 0 first, then the schedules."""
-        by_optimizer: dict = {}
+        by_optimizer: Dict[int, List[List[Optional[float]]]] = {}
         for event in trace.events("step"):
-            by_optimizer.setdefault(event["opt"], []).append([number(rate) for rate in event["lr"]])
+            by_optimizer.setdefault(event.get("opt", 0), []).append([number(v) for v in event.get("lr") or [None]])
         if not by_optimizer:
             return not_seen("no optimizer stepped")
         least = int(limits.get("minimum_steps", 3))
@@ -50,7 +50,8 @@ class LearningRate(Probe):
                 )
         found: List[Reading] = []
         for sched in schedulers(trace):
-            frozen = _frozen(sched, by_optimizer.get(sched.get("opt"), []))
+            opt = sched.get("opt")
+            frozen = _frozen(sched, by_optimizer[opt]) if opt in by_optimizer else ""
             if frozen:
                 return unhealthy(1.0, frozen)
             will_be = given(trace, sched)

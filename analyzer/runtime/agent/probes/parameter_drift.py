@@ -117,5 +117,5 @@ def _median(values: List[float]) -> float:
 
 
 def _largest_rates(trace: Any, opt: int) -> List[float]:
-    rows = [[number(v) or 0.0 for v in e["lr"]] for e in trace.events("step") if e["opt"] == opt]
+    rows = [[number(v) or 0.0 for v in e["lr"]] for e in trace.events("step") if e.get("opt") == opt]
     return [max(column) for column in zip(*rows)]

@@ -37,7 +37,7 @@ class StepTaken(Probe):
             return not_seen(f"no optimizer stepped ({backwards.replace('passs', 'passes')})")
         by_optimizer: Dict[int, List[bool]] = {}
         for event in trace.events("step"):
-            by_optimizer.setdefault(event["opt"], []).append(bool(event["skipped"]))
+            by_optimizer.setdefault(event.get("opt", 0), []).append(bool(event.get("skipped")))
         warm_up = int(limits.get("warm_up", 20))
         worst, why = 0.0, ""
         for skips in by_optimizer.values():
