@@ -5,7 +5,6 @@ from __future__ import annotations
 import importlib
 import math
 import re
-from collections import Counter
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -100,7 +99,10 @@ def curves(runs: Sequence[Run]) -> list[Group]:
             _named(runs, x, _NORMS, _norms),
         ),
         Group(
-            _TERMS, "Loss terms", "The summands of the loss, as the graph holds them.", _named(runs, x, _TERMS, _terms)
+            _TERMS,
+            "Loss terms",
+            "What each summand adds to the loss, its weight included.",
+            _named(runs, x, _TERMS, _terms),
         ),
         Group("throughput", "Throughput", "Wall clock of one step and of its parts.", _times(runs, x)),
     ]
@@ -254,15 +256,19 @@ def _seconds(event: Event) -> float:
 
 
 def _terms(run: Run) -> Iterator[Named]:
-    """Every term of the loss that the loss-terms probe saw; constants that are written in the code are none."""
+    """What each summand adds to the loss: its value with its factor, those of one name (a loop over items) together.
+
+    Constants that are written in the code are none.
+    """
     for event in run.trace.events("loss-terms"):
-        seen: Counter[str] = Counter()
+        sums: dict[str, float] = {}
         for place, term in enumerate(event.get("terms") or ()):
             value = number(term.get("v")) if isinstance(term, dict) and term.get("kind") != "number" else None
             if value is not None:
+                factor = number(term.get("coefficient"))
                 name = str(term.get("name") or f"term {place + 1}")
-                seen[name] += 1
-                yield event, f"{name} ({seen[name]})" if seen[name] > 1 else name, value
+                sums[name] = sums.get(name, 0.0) + value * (1.0 if factor is None else factor)
+        yield from ((event, name, value) for name, value in sums.items())
 
 
 def _norms(run: Run) -> Iterator[Named]:

@@ -118,7 +118,7 @@ def paragraphs(docstring: str) -> tuple[tuple[str, str], ...]:
         lines = block.strip().splitlines()
         if len(lines) > 1 and re.fullmatch(r"[-=]{3,}", lines[1].strip()):
             heading, lines = lines[0].strip(), lines[2:]
-        text = " ".join(line.strip() for line in lines)
+        text = " ".join(line.strip() for line in lines).replace("``", "`")
         if text:
             found.append((heading, text))
             heading = ""

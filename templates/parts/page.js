@@ -51,6 +51,12 @@
       });
     }
 
+    const words = new Map();
+    for (const row of rows) {
+      const copy = row.cloneNode(true);
+      for (const doc of all(".doc", copy)) doc.remove();
+      words.set(row, copy.textContent.toLowerCase());
+    }
     const text = document.getElementById("probe-text");
     const count = document.getElementById("probe-count");
     const statuses = all(".choices button");
@@ -61,7 +67,7 @@
       for (const row of rows) {
         const isOfStatus =
           !status || row.dataset.status === status || (status === "changed" && row.dataset.changes !== "0");
-        row.hidden = !(isOfStatus && row.textContent.toLowerCase().includes(wanted));
+        row.hidden = !(isOfStatus && words.get(row).includes(wanted));
         left += row.hidden ? 0 : 1;
       }
       count.textContent = left === rows.length ? "" : `${left} of ${rows.length} probes`;
@@ -155,7 +161,7 @@
   // Paper has no disclosure.
   let opened = [];
   addEventListener("beforeprint", () => {
-    opened = all("details:not([open]):not(.inline)");
+    opened = all("details:not([open])");
     for (const details of opened) details.open = true;
   });
   addEventListener("afterprint", () => {

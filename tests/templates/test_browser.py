@@ -180,6 +180,12 @@ def test_the_table_filters(page) -> None:
     assert set(names(page)) == {"planned-steps", "loss-terms"}
 
 
+def test_a_probe_s_name_opens_its_documentation(page) -> None:
+    assert not page.find_element("id", "probe-gradient-norm-doc").is_displayed()
+    click(page, "#probe-gradient-norm .name")
+    assert "What it measures" in page.find_element("id", "probe-gradient-norm-doc").text
+
+
 def test_follows_the_system_s_theme_and_the_button(page) -> None:
     light = background(page)
     scheme(page, "dark")

@@ -129,11 +129,11 @@ def test_gradients_are_told_by_module_and_before_clipping() -> None:
     assert [line(c) for c in found[:2]] == [[(1, 1.0), (2, 4.0)], [(1, 0.1), (2, 0.1)]]
 
 
-def test_terms_keep_apart_what_has_one_name_and_leave_written_numbers_out() -> None:
-    terms = [{"kind": "term", "name": "mse", "v": 1.0}, {"kind": "term", "name": "mse", "v": 2.0}]
-    written = {"kind": "number", "name": None, "v": 1e-8}
-    found = groups(run_of([{"k": "loss-terms", "s": 0, "terms": [*terms, written]}, step(0)]))["loss-terms"]
-    assert [(c.title, line(c)) for c in found] == [("mse", [(1, 1.0)]), ("mse (2)", [(1, 2.0)])]
+def test_terms_add_what_they_weigh_and_those_of_one_name_are_one() -> None:
+    terms = [{"kind": "term", "name": "mse", "v": v, "coefficient": 0.5} for v in (1.0, 3.0)]
+    other = [{"kind": "const", "name": None, "v": 4.0}, {"kind": "number", "name": None, "v": 1e-8}]
+    found = groups(run_of([{"k": "loss-terms", "s": 0, "terms": [*terms, *other]}, step(0)]))["loss-terms"]
+    assert [(c.title, line(c)) for c in found] == [("mse", [(1, 2.0)]), ("term 3", [(1, 4.0)])]
 
 
 def test_runs_that_never_trained_add_nothing() -> None:
