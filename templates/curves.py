@@ -5,6 +5,7 @@ from __future__ import annotations
 import importlib
 import math
 import re
+from collections import Counter
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -102,7 +103,7 @@ def curves(runs: Sequence[Run]) -> list[Group]:
             _TERMS,
             "Loss terms",
             "What each summand adds to the loss, its weight included.",
-            _named(runs, x, _TERMS, _terms),
+            _named(runs, x, _TERMS, _terms(runs)),
         ),
         Group("throughput", "Throughput", "Wall clock of one step and of its parts.", _times(runs, x)),
     ]
@@ -255,20 +256,48 @@ def _seconds(event: Event) -> float:
     return value if value is not None and math.isfinite(value) else 0.0
 
 
-def _terms(run: Run) -> Iterator[Named]:
-    """What each summand adds to the loss: its value with its factor, those of one name (a loop over items) together.
+def _terms(runs: Sequence[Run]) -> Callable[[Run], Iterator[Named]]:
+    """Reads what each summand adds to the loss: its value with its factor.
 
-    Constants that are written in the code are none.
+    The graph knows no names: a term that a loop adds up appears as its items, under the name of the sum. They are put
+    together, by the function that they come from, under the name that this has where it is one term (in the other
+    tree, mostly). Constants that are written in the code are no terms.
     """
-    for event in run.trace.events("loss-terms"):
-        sums: dict[str, float] = {}
-        for place, term in enumerate(event.get("terms") or ()):
-            value = number(term.get("v")) if isinstance(term, dict) and term.get("kind") != "number" else None
-            if value is not None:
-                factor = number(term.get("coefficient"))
-                name = str(term.get("name") or f"term {place + 1}")
-                sums[name] = sums.get(name, 0.0) + value * (1.0 if factor is None else factor)
-        yield from ((event, name, value) for name, value in sums.items())
+    named: dict[str, set[str]] = {}
+    for event in (e for run in runs for e in run.trace.events("loss-terms")):
+        rows = _rows(event)
+        often = Counter(name for name, *_ in rows)
+        for name, function, _ in rows:
+            if often[name] == 1 and function:
+                named.setdefault(function, set()).add(name)
+
+    def read(run: Run) -> Iterator[Named]:
+        for event in run.trace.events("loss-terms"):
+            rows = _rows(event)
+            often = Counter(name for name, *_ in rows)
+            sums: dict[str, float] = {}
+            for name, function, value in rows:
+                if often[name] > 1 and function:
+                    known = named.get(function, set())
+                    name = next(iter(known)) if len(known) == 1 else f"{name} in {function}"
+                sums[name] = sums.get(name, 0.0) + value
+            yield from ((event, name, value) for name, value in sums.items())
+
+    return read
+
+
+def _rows(event: Event) -> list[tuple[str, str, float]]:
+    """Name, function and contribution of each term in one event."""
+    found = []
+    for place, term in enumerate(event.get("terms") or ()):
+        value = number(term.get("v")) if isinstance(term, dict) and term.get("kind") != "number" else None
+        if value is not None:
+            factor = number(term.get("coefficient"))
+            function = str(term.get("at") or "").partition(" ")[2]
+            found.append(
+                (str(term.get("name") or f"term {place + 1}"), function, value * (1.0 if factor is None else factor))
+            )
+    return found
 
 
 def _norms(run: Run) -> Iterator[Named]:

@@ -136,6 +136,24 @@ def test_terms_add_what_they_weigh_and_those_of_one_name_are_one() -> None:
     assert [(c.title, line(c)) for c in found] == [("mse", [(1, 2.0)]), ("term 3", [(1, 4.0)])]
 
 
+def test_a_term_that_a_loop_adds_up_is_found_again_in_the_other_tree() -> None:
+    def item(name: str, at: str, v: float) -> dict:
+        return {"kind": "term", "name": name, "v": v, "coefficient": 1.0, "at": at}
+
+    whole = [item("subspace", "a.py:55 Loss.subspace", 0.0), item("angle", "a.py:37 Loss.angle", 0.2)]
+    items = [item("loss", "a.py:60 Loss.subspace", 0.5), item("loss", "a.py:60 Loss.subspace", 0.25)]
+    items += [item("loss", "a.py:80 Loss.other", 0.125), item("angle", "a.py:37 Loss.angle", 0.1)]
+    runs = [
+        run_of([{"k": "loss-terms", "s": 0, "terms": t}, step(0)], tree) for tree, t in ((AS_IS, whole), (FIXED, items))
+    ]
+    found = {c.title: {ln.tree: ln.points[0].value for ln in c.lines} for c in groups(*runs)["loss-terms"]}
+    assert found == {
+        "subspace": {AS_IS: 0.0, FIXED: 0.75},
+        "angle": {AS_IS: 0.2, FIXED: 0.1},
+        "loss in Loss.other": {FIXED: 0.125},
+    }
+
+
 def test_runs_that_never_trained_add_nothing() -> None:
     assert curves([made.stopped_run(), run_of([])]) == []
 
