@@ -21,7 +21,12 @@ class Cell:
     status: str
     value: str
     why: str
-    sort: float | None = None
+    numbers: tuple[float, ...] = ()
+
+    @property
+    def sort(self) -> float | None:
+        """What a table sorts it by."""
+        return self.numbers[0] if self.numbers else None
 
 
 @dataclass(frozen=True)
@@ -30,8 +35,8 @@ class Row:
 
     Attributes:
         anchor: its id in the page; ``docs/probes/NAME.md`` has the same documentation.
-        changes: cells that differ from as is in status or value, each with the fixes that bring it, in words.
-        same: number of fixes that change nothing.
+        changes: cells that differ clearly from as is, each with the fixes that bring it, in words.
+        same: number of fixes that do not.
         documentation: heading and paragraph.
     """
 
@@ -59,7 +64,7 @@ def probe_rows(result: VerifyResult) -> list[Row]:
         after = {rule: _cell([x for r in runs if (x := r.reading(name)) is not None]) for rule, runs in fixed.items()}
         changes: dict[tuple[str, str], list[str]] = {}
         for rule, c in after.items():
-            if (c.status, c.value) != (cell.status, cell.value):
+            if _is_change(cell, c):
                 changes.setdefault((c.status, c.value), []).append(rule)
         every = before or [x for r in result.runs if (x := r.reading(name)) is not None]
         rows.append(
@@ -76,6 +81,15 @@ def probe_rows(result: VerifyResult) -> list[Row]:
             )
         )
     return sorted(rows, key=lambda r: (_WORST_FIRST.index(r.as_is.status), r.name))
+
+
+def _is_change(before: Cell, after: Cell) -> bool:
+    """Whether the status differs, or the values do beyond their range over seeds."""
+    if before.status != after.status:
+        return True
+    if not before.numbers or not after.numbers:
+        return before.value != after.value
+    return max(before.numbers) < min(after.numbers) or max(after.numbers) < min(before.numbers)
 
 
 def _fixes(rules: Sequence[str], total: int) -> str:
@@ -97,7 +111,7 @@ def _cell(readings: Sequence[ProbeReading]) -> Cell:
     numbers = [r.value for r in chosen if isinstance(r.value, (int, float))]
     texts = dict.fromkeys(r.value for r in chosen if isinstance(r.value, str))
     value = spread(numbers) if numbers else ", ".join(texts) or shown(None)
-    return Cell(status, value, chosen[0].why, float(numbers[0]) if numbers else None)
+    return Cell(status, value, chosen[0].why, tuple(map(float, numbers)))
 
 
 @cache

@@ -201,6 +201,18 @@ def test_a_probe_is_judged_by_its_worst_seed() -> None:
     assert "p unhealthy 3 unhealthy" in parsed.text
 
 
+@pytest.mark.parametrize(("after", "is_change"), [((1.5, 2.5), False), ((2.1, 3.0), True), ((0.5, 1.0), False)])
+def test_a_probe_changes_only_beyond_its_range_over_seeds(after: tuple[float, ...], is_change: bool) -> None:
+    def runs(tree: str, values: tuple[float, ...]) -> list[Run]:
+        rule = "scheduler-accumulation" if tree == FIXED else ""
+        return [
+            Run(tree, rule, s, Trace(), readings=(ProbeReading("p", "healthy", v, ""),)) for s, v in enumerate(values)
+        ]
+
+    result = replace(made.clean_result(), runs=(*runs(AS_IS, (1.0, 2.0)), *runs(FIXED, after)))
+    assert [a["data-changes"] for t, a in Page(render(result)).tags if "data-changes" in a] == [str(int(is_change))]
+
+
 def test_what_is_not_finite_is_told() -> None:
     verdict = replace(made.verified(), before=(float("nan"), None, 0.25), after=(float("inf"),) * 3)
     text = Page(render(replace(made.clean_result(), verdicts=(verdict,)))).text
