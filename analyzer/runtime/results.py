@@ -13,6 +13,8 @@ from .trace import Trace
 AS_IS = "as-is"
 FIXED = "fixed"
 HEALTHY, UNHEALTHY, NOT_SEEN = "healthy", "unhealthy", "not seen"
+LEAST_SEEDS = 3
+"""Complete separation of fewer seeds could be chance (1 in 20 at 3 + 3): for noisy quantities, and runs that differ."""
 
 
 class Label(Enum):
@@ -109,8 +111,8 @@ class Outcome:
 
     @property
     def improves(self) -> bool:
-        """Whether the ranges are disjoint in the wanted direction."""
-        if not self.before or not self.after or not self.better:
+        """Whether the ranges are disjoint in the wanted direction, over seeds enough for that not to be chance."""
+        if min(len(self.before), len(self.after)) < LEAST_SEEDS or not self.better:
             return False
         if self.better == "lower":
             return max(self.after) < min(self.before)

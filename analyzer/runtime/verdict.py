@@ -7,12 +7,9 @@ from collections.abc import Sequence
 
 from .edited_lines import Statement
 from .harm import cause_of, harms, outcomes
-from .results import NOT_SEEN, Label, Run, Verdict
+from .results import LEAST_SEEDS, NOT_SEEN, Label, Run, Verdict
 from .trace import number
 from .trials import Subject, Trial, measured, shows_defect
-
-LEAST_SEEDS = 3
-"""Complete separation of fewer seeds could be chance (1 in 20 at 3 + 3): for noisy quantities, and runs that differ."""
 
 
 def judge(trial: Trial) -> list[Verdict]:

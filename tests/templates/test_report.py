@@ -129,11 +129,11 @@ def test_what_no_run_shows_is_not_said_to_be_measured() -> None:
 
 
 def test_only_disjoint_ranges_say_anything() -> None:
-    before, after = (1.0, 2.0), (0.5, 0.9)
+    before, after = (1.0, 2.0, 1.5), (0.5, 0.9, 0.7)
     outcomes = {
         "better in every seed": Outcome("a", before, after, "lower"),
         "worse in every seed": Outcome("b", before, after, "higher"),
-        "the ranges overlap": Outcome("c", before, (0.5, 1.5), "lower"),
+        "the ranges overlap": Outcome("c", before, (0.5, 1.5, 0.7), "lower"),
         "shown for comparison": Outcome("d", before, after),
         "not seen in both": Outcome("e", (), after, "lower"),
     }
