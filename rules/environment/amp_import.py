@@ -15,6 +15,7 @@ from ...analyzer.source.facts import FileFacts
 from ...analyzer.source.module import Module
 from .. import knowledge
 from ._amp_import_cases import INVALID, VALID
+from ._amp_import_proof import PROOF
 from ._amp_targets import Target, target_of
 from ._amp_uses import MODULES, Source, Use, may_use_amp, name_parts, reexports, sources
 from ._stated import Stated, declared_lower, said, stated
@@ -73,7 +74,7 @@ class AmpImport(Rule):
     code: ClassVar[str] = "MLF101"
     level: ClassVar[Level] = Level.BREAKS
     symptom: ClassVar[str] = "The script ends with an ImportError or AttributeError on the torch that it asks for."
-    proof: ClassVar[Proof] = Proof("step-taken", "the script starts; autocast and the gradient scaler are active")
+    proof: ClassVar[Proof] = PROOF
     triggers: ClassVar[tuple[bytes, ...]] = (
         b"autocast",
         b"GradScaler",

@@ -20,11 +20,12 @@ from ...analyzer.flow.angles.units import (
 )
 from ...analyzer.flow.values.frames import Known, Operand
 from ...analyzer.graph.project import Project
-from ...analyzer.rule import Proof, Rule
+from ...analyzer.rule import Rule
 from ...analyzer.source.collect import dotted
 from ...analyzer.source.facts import FileFacts
 from ...analyzer.source.module import Module
 from ._double_deg2rad_cases import INVALID, VALID
+from ._double_deg2rad_proof import PROOF
 
 _WORDS = ("deg2rad", "radians", "rad2deg", "degrees", "pi")
 _AREA = re.compile(r"steradian|solid.?angle|\bsr\b|sr2|2sr|_sr\b|square|sq_?deg|\barea|deg\^2|deg\*\*2|deg2\b", re.I)
@@ -80,7 +81,7 @@ class DoubleDeg2Rad(Rule):
     code = "MLF402"
     level = Level.BREAKS
     symptom = "Loss terms built on these angles stay near zero or constant from the first step."
-    proof = Proof("loss-terms", "loss terms that leave 0; spread of the steering vectors")
+    proof = PROOF
     triggers = (b"deg2rad", b"radians", b"rad2deg", b"degrees(", b"180", b"0.01745", b"57.29")
     VALID = VALID
     INVALID = INVALID

@@ -12,6 +12,7 @@ from ...analyzer.rule import Proof, Rule
 from ...analyzer.source.facts import FileFacts
 from ...analyzer.source.module import Module
 from ._missing_diagonal_mask_cases import INVALID, VALID
+from ._missing_diagonal_mask_proof import PROOF
 from ._missing_diagonal_mask_repair import plan
 
 _SINKS = frozenset({b"cross_entropy", b"CrossEntropyLoss", b"logsumexp", b"log_softmax", b"log("})
@@ -88,7 +89,7 @@ class MissingDiagonalMask(Rule):
     symptom: ClassVar[str] = (
         "The contrastive loss stops well above its floor, and embeddings of different samples separate slowly."
     )
-    proof: ClassVar[Proof] = Proof("embedding", "loss at start against its bound; alignment and uniformity")
+    proof: ClassVar[Proof] = PROOF
     triggers: ClassVar[tuple[bytes, ...]] = tuple(sorted(_SINKS | _PRODUCTS))
     VALID = VALID
     INVALID = INVALID

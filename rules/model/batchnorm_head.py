@@ -12,6 +12,7 @@ from ...analyzer.rule import Proof, Rule
 from ...analyzer.source.facts import FileFacts
 from ...analyzer.source.module import Module
 from ._batchnorm_head_cases import INVALID, VALID
+from ._batchnorm_head_proof import PROOF
 
 
 class BatchnormHead(Rule):
@@ -60,7 +61,7 @@ class BatchnormHead(Rule):
     symptom: ClassVar[str] = (
         "Validation accuracy lags behind training accuracy on the same data and jumps between epochs."
     )
-    proof: ClassVar[Proof] = Proof("prediction-spread", "gap between the logits of one batch in train and eval mode")
+    proof: ClassVar[Proof] = PROOF
     triggers: ClassVar[tuple[bytes, ...]] = (b"BatchNorm1d", b"SyncBatchNorm")
     VALID = VALID
     INVALID = INVALID

@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import functools
-from typing import Any, ClassVar, Dict, List, Mapping, Tuple
+import sys
+from typing import Any, ClassVar, Dict, List, Mapping, Set, Tuple
 
 from ..probe import Probe, Reading, healthy, not_seen
 from ..session import Session
@@ -36,6 +37,7 @@ class AmpActive(Probe):
     def __init__(self) -> None:
         super().__init__()
         self.counts: Dict[Tuple[str, str, bool, bool], int] = {}
+        self.old: Set[str] = set()
 
     def on_start(self, session: Session) -> None:
         """Stand before ``autocast``, through which its older spellings go too."""
@@ -54,6 +56,27 @@ class AmpActive(Probe):
             return result
 
         autocast.__enter__ = enter
+        old = session.torch.cuda.amp
+        for owner in (getattr(old, "autocast", None), getattr(old, "GradScaler", None)):
+            # Before torch 2.3 the old name of the scaler is the only one, and the class itself.
+            if isinstance(owner, type) and owner.__module__.startswith("torch.cuda.") and "__init__" in vars(owner):
+                self._watch_old(session, owner)
+
+    def _watch_old(self, session: Session, owner: Any) -> None:
+        """Note where the user's files use an old spelling."""
+        real = owner.__init__
+        seen = self.old
+
+        @functools.wraps(real)
+        def init(this: Any, *args: Any, **kwargs: Any) -> None:
+            real(this, *args, **kwargs)
+            if type(this) is owner and not (session.is_dead or session.is_finished):
+                site = session.sites.site(sys._getframe(1))
+                if site is not None and site not in seen:
+                    seen.add(site)
+                    session.emit("amp-old", at=site, name="torch.cuda.amp.%s" % owner.__name__)
+
+        owner.__init__ = init
 
     def on_stop(self, session: Session) -> None:
         """Write the final counts."""

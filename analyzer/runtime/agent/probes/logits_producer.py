@@ -62,6 +62,7 @@ class LogitsProducer(Probe):
             return
         producers = _producers(logits.grad_fn)
         befores = [before for node in producers for before in _befores(node)]
+        hidden = [before for node in producers for before in _befores(node, any_source=True)]
         norms = [n for n in producers if _is_norm(n)]
         session.emit(
             KIND,
@@ -69,6 +70,7 @@ class LogitsProducer(Probe):
             fn=name,
             producer=graph.kind(norms[0] if norms else producers[0]) if producers else None,
             before=befores[0] if befores else None,
+            norm=bool(norms or hidden),
             batch=logits.shape[0],
             classes=logits.shape[1] if logits.dim() > 1 else 1,
             std=logits.detach().float().std() if logits.numel() > 1 else 0.0,
@@ -121,8 +123,8 @@ def _producers(node: Any) -> List[Any]:
     return sorted(found, key=lambda n: not (_is_norm(n) or graph.kind(n) in _LINEAR))
 
 
-def _befores(node: Any) -> List[str]:
-    """The batch norm right before a linear layer, on features that no activation gave and that learn."""
+def _befores(node: Any, any_source: bool = False) -> List[str]:
+    """The batch norm right before a linear layer, on features that learn and that no activation gave."""
     position = _LINEAR.get(graph.kind(node))
     if position is None:
         return []
@@ -132,6 +134,8 @@ def _befores(node: Any) -> List[str]:
     before, _ = graph.behind_views(inputs[position][0], names=_BEFORE)
     if before is None or not _is_norm(before):
         return []
+    if any_source:
+        return [graph.kind(before)]
     source, _ = graph.behind_views(graph.edges(before)[0][0], names=_BEFORE)
     if source is None or graph.kind(source) in _ACTIVATIONS or getattr(source, "variable", None) is not None:
         return []
