@@ -20,7 +20,7 @@ class Term:
         node: the node that computed it; None for a summand without a graph: a number, or a tensor that needs none.
         coefficient: what it is multiplied with on the way to the loss: a number or a tensor of one.
         chain: keys of the nodes from the last addition down to the summand; each is the summand, scaled.
-        place: for a summand without a graph, the key of the addition and which operand it is.
+        place: for a summand without a graph, the key of the addition or stack and which operand it is.
     """
 
     def __init__(
@@ -50,11 +50,12 @@ def terms_of(root: Any, is_whole: Callable[[Any], bool] = lambda key: False) -> 
             found.append(Term(node, coefficient, chain))
             continue
         is_sum = len(parts) > 1
+        owner = graph.edges(node)[0][0] if is_sum and graph.kind(node) in _REDUCTIONS else node
         following = []
         for position, (child, index, factor) in enumerate(parts):
             scaled = coefficient * factor
             if child is None:
-                found.append(Term(None, scaled, (), (graph.key(node), position)))
+                found.append(Term(None, scaled, (), (graph.key(owner), position)))
             else:
                 following.append((child, index, scaled, () if is_sum else chain))
         waiting = following + waiting

@@ -65,7 +65,7 @@ class Probe:
     look_next: ClassVar[str]
     """One sentence: what to look at when no finding explains an unhealthy reading."""
     functions: ClassVar[FrozenSet[str]] = frozenset()
-    """Names of torch functions that :meth:`on_function` is told of, in the first steps and a few later ones."""
+    """Names of torch functions that :meth:`on_function` is told of, in the first steps, and later where it wants."""
 
     def __init__(self) -> None:
         self.memory: Dict[Any, Any] = {}
@@ -105,8 +105,12 @@ class Probe:
     ) -> None:
         """A torch function of :attr:`functions` has run in the user's code, at ``site``."""
 
+    def wants_later_functions(self) -> bool:
+        """Asked once the first steps were watched: whether :meth:`on_function` is of use in later ones too."""
+        return False
+
     def on_scalar(self, session: Session, name: str, args: Tuple[Any, ...], result: Any, site: str) -> None:
-        """A torch function gave a tensor of one number in the user's code, during the same steps."""
+        """A torch function gave a tensor of one number in the user's code, in the first steps."""
 
     def on_loss(
         self, session: Session, name: str, args: Tuple[Any, ...], kwargs: Mapping[str, Any], value: Any, site: str

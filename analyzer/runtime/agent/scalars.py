@@ -91,7 +91,7 @@ class Scalars:
         node = result.grad_fn
         parents = [found for found in (self.of(t) for t in tensors if t.grad_fn is None) if found is not None]
         with_graph = [t for t in tensors if t.requires_grad]
-        is_detached = node is None and not result.requires_grad and bool(with_graph)
+        is_detached = node is None and not result.requires_grad and (bool(with_graph) or name == "detach_")
         sources = tuple(graph.key(t.grad_fn) for t in with_graph if t.grad_fn is not None) if is_detached else ()
         scalar = Scalar(name, site, result.detach().clone(), parents, is_detached, sources)
         scalar.is_off = "mul" in name and any(isinstance(a, (int, float)) and a == 0 for a in args)

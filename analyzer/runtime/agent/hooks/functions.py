@@ -25,6 +25,11 @@ def install(session: Session) -> None:
         session.watching.enter()
 
 
+def is_watching(session: Session) -> bool:
+    """Whether the present step is slowed down by the mode."""
+    return session.watching is not None and session.watching.is_entered and not session.watching.is_idle
+
+
 def follow(session: Session) -> None:
     """Enter or leave the mode, as the coming step wants it.
 
@@ -34,7 +39,11 @@ def follow(session: Session) -> None:
     mode = session.watching
     if mode is None:
         return
-    wanted = not _is_over(session) or _is_watched_again(session)
+    is_over = _is_over(session)
+    if is_over and not mode.is_later:
+        mode.is_later = True
+        mode.keep([p for p in session.listeners["on_function"] if p.wants_later_functions()])
+    wanted = not is_over or (bool(mode.listeners) and _is_watched_again(session))
     mode.is_idle = not wanted
     if wanted:
         session.sampling = True  # what is watched is also told of
@@ -61,13 +70,24 @@ def _mode(session: Session, listeners: Dict[str, List[Probe]]) -> Any:
     from torch.overrides import TorchFunctionMode
 
     tensor = session.torch.Tensor
-    scalars = session.listeners["on_scalar"]
 
     class Watching(TorchFunctionMode):
         """Tells the probes of the functions that they asked for."""
 
         is_idle = False
         is_entered = False
+        is_later = False  # the first steps are over
+
+        def __init__(self) -> None:
+            super().__init__()
+            self.listeners = listeners
+            self.scalars = session.listeners["on_scalar"]
+
+        def keep(self, probes: List[Probe]) -> None:
+            """From now on tell these probes alone."""
+            chosen = {name: [p for p in found if p in probes] for name, found in self.listeners.items()}
+            self.listeners = {name: found for name, found in chosen.items() if found}
+            self.scalars = [p for p in self.scalars if p in probes]
 
         def enter(self) -> None:
             self.is_entered = True
@@ -83,8 +103,8 @@ def _mode(session: Session, listeners: Dict[str, List[Probe]]) -> Any:
             if self.is_idle or session.is_dead or session.is_finished:
                 return result
             name = getattr(func, "__name__", "")
-            wanting = listeners.get(name, ())
-            is_scalar = bool(scalars) and isinstance(result, tensor) and result.dim() == 0
+            wanting = self.listeners.get(name, ())
+            is_scalar = bool(self.scalars) and isinstance(result, tensor) and result.dim() == 0
             if wanting or is_scalar:
                 site = session.sites.site(sys._getframe(1))
                 if site is None:
@@ -92,8 +112,9 @@ def _mode(session: Session, listeners: Dict[str, List[Probe]]) -> Any:
                 for probe in wanting:
                     if probe in session.listeners["on_function"]:
                         session.guarded(probe.name, probe.on_function, session, name, args, kwargs, result, site)
-                if is_scalar:
-                    session.tell("on_scalar", name, args, result, site)
+                for probe in self.scalars if is_scalar else ():
+                    if probe in session.listeners["on_scalar"]:
+                        session.guarded(probe.name, probe.on_scalar, session, name, args, result, site)
             return result
 
     return Watching()

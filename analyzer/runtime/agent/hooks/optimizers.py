@@ -10,7 +10,7 @@ import weakref
 from typing import TYPE_CHECKING, Any, Dict, List
 
 from ..loops import enclosing
-from .functions import follow
+from .functions import follow, is_watching
 
 if TYPE_CHECKING:
     from ..session import Session
@@ -117,6 +117,7 @@ class Steps:
             optimizer=optimizer_seconds,
             forward=max(0.0, now - self.last - data - backward - optimizer_seconds),  # and whatever else the loop does
             sampled=session.sampling,
+            watched=is_watching(session),
             skipped=skipped,
             taken=self.taken[number],
             **({} if self.scale is None else {"scale": self.scale}),

@@ -22,7 +22,7 @@ class AngleConversion(Probe):
     What it measures
     ----------------
     The largest absolute value that goes into ``torch.deg2rad``, ``* pi / 180`` and the like, by line, in the first
-    steps and a few later ones.
+    steps.
 
     Healthy
     -------

@@ -23,7 +23,7 @@ class BatchMixing(Probe):
     ----------------
     When the run ends, in evaluation mode, on a few samples of the first training batch: the gradient of the first
     sample's output with regard to the other samples' inputs. Done only where the model takes one float tensor whose
-    first dimension is the loader's batch, and returns a tensor of as many rows. Buffers, modes and random numbers are
+    first dimension is the loader's batch, and returns tensors of as many rows. Buffers, modes and random numbers are
     put back.
 
     Healthy
@@ -62,14 +62,7 @@ class BatchMixing(Probe):
         fits = isinstance(given, torch.Tensor) and given.is_floating_point() and given.dim() > 1
         if not fits or not _ROWS <= self.rows == len(given) or list(given.shape).count(self.rows) > 1:
             return
-        if (
-            not isinstance(output, torch.Tensor)
-            or output.dim() < 1
-            or len(output) != self.rows
-            or not output.requires_grad
-        ):
-            return
-        if given[:_ROWS].numel() <= _MOST_NUMBERS:
+        if _outputs(torch, output, self.rows) and given[:_ROWS].numel() <= _MOST_NUMBERS:
             self.kept[session.number_of(root)] = (weakref.ref(root), given[:_ROWS].detach().clone())
 
     def on_stop(self, session: Session) -> None:
@@ -102,21 +95,31 @@ def _is_unsafe(session: Session, root: Any) -> bool:
     )
 
 
+def _outputs(torch: Any, output: Any, rows: int) -> List[Any]:
+    """The tensors of an output that have a row for each sample."""
+    found = output.values() if isinstance(output, dict) else output if isinstance(output, (tuple, list)) else (output,)
+    return [
+        tensor
+        for tensor in found
+        if isinstance(tensor, torch.Tensor) and tensor.dim() and len(tensor) == rows and tensor.requires_grad
+    ]
+
+
 def _share(session: Session, root: Any, given: Any) -> Any:
     """The other samples' share of the gradient of the first one's output; None where the model cannot be asked."""
     torch = session.torch
     modes = [(m, m.training) for m in root.modules()]
     buffers = [(b, b.detach().clone()) for b in root.buffers()]
-    states = torch.get_rng_state(), (torch.cuda.get_rng_state_all() if torch.cuda.is_available() else None)
+    states = torch.get_rng_state(), (torch.cuda.get_rng_state_all() if torch.cuda.is_initialized() else None)
     try:
         for module, _ in modes:
             module.training = False
         given = given.clone().requires_grad_(True)
         with torch.enable_grad():
-            output = root(given)
-            if not isinstance(output, torch.Tensor) or len(output) != len(given) or not output.requires_grad:
+            first = [output[0].float() for output in _outputs(torch, root(given), len(given))]
+            if not first:
                 return None
-            (gradient,) = torch.autograd.grad(output[0].float().square().sum() + output[0].float().sum(), given)
+            (gradient,) = torch.autograd.grad(sum(o.square().sum() + o.sum() for o in first), given)
         sizes = gradient.detach().flatten(1).abs().sum(1).double()
         return float(sizes[1:].sum() / sizes.sum().clamp_min(1e-300))
     except Exception:  # a model that cannot take four samples, or says no in evaluation mode
@@ -134,7 +137,7 @@ def _share(session: Session, root: Any, given: Any) -> Any:
 def _conclude(events: List[Mapping[str, Any]]) -> Reading:
     shares = {str(e.get("cls")): value_of(e.get("share")) or 0.0 for e in events}
     if not shares:
-        return not_seen("no model takes one tensor of samples and returns one of as many rows")
+        return not_seen("no model takes one tensor of samples and returns as many rows")
     name, share = max(shares.items(), key=lambda item: item[1])
     if share > _NOTHING:
         why = "%.3g of the gradient of one sample's output in `%s` goes to other samples of the batch"

@@ -51,6 +51,12 @@ class ClassPrior(Probe):
         if labels is None:
             return
         self.sampler = type(getattr(loader, "sampler", None)).__name__
+        try:
+            most = len(loader.dataset)
+        except (TypeError, AttributeError, NotImplementedError):  # an iterable dataset has no length
+            most = math.inf
+        if sum(self.counts.values()) >= most:
+            return  # a second pass tells nothing new
         for label in labels.tolist():
             self.counts[label] = self.counts.get(label, 0) + 1
         if len(self.counts) > _MOST_CLASSES:

@@ -47,6 +47,7 @@ class Embedding(Probe):
         super().__init__()
         self.found: Dict[str, Any] = {}
         self.partners: Any = None
+        self.is_found = False
         self.labels: Any = None
         self.named: Any = None
 
@@ -74,6 +75,11 @@ class Embedding(Probe):
             vectors = _vectors(tensors[0])
             if vectors is not None:
                 self.found[site] = vectors.detach()
+                self.is_found = True
+
+    def wants_later_functions(self) -> bool:
+        """Whether there are vectors to follow."""
+        return self.is_found
 
     def on_watched(self, session: Session, name: str, value: Any) -> None:
         """Vectors that the user named."""

@@ -25,9 +25,8 @@ class LossTerms(Probe):
 
     What it measures
     ----------------
-    The sum that ``backward`` starts from is taken apart into its terms, in the first steps and a few later ones: the
-    value of each, its factor, and its share of the gradient. A term that is a tensor without a graph is followed to the
-    line that made it.
+    The sum that ``backward`` starts from is taken apart into its terms, in the first steps: the value of each, its
+    factor, and its share of the gradient. A term that is a tensor without a graph is followed to the line that made it.
 
     Healthy
     -------
@@ -53,6 +52,7 @@ class LossTerms(Probe):
         super().__init__()
         self.scalars = Scalars()
         self.calls: Dict[str, int] = {}
+        self.zeros: List[Any] = []  # the terms' values in the first steps
 
     def on_scalar(self, session: Session, name: str, args: Tuple[Any, ...], result: Any, site: str) -> None:
         """Remember each number on the way to the loss."""
@@ -79,7 +79,13 @@ class LossTerms(Probe):
             terms = terms_of(root, self.scalars.is_whole)
             norms = self._norms(session, root, terms) if call in SPLIT_AT else {}
             rows = self._rows(session, terms, names, norms)
+            self.zeros += [row["v"] for row in rows if row["kind"] in ("term", "constant") and row["v"] is not None]
             session.emit(KIND, at=site, root=root.detach().reshape(()).clone(), terms=rows, split=bool(norms))
+
+    def wants_later_functions(self) -> bool:
+        """Whether a term was 0, and may become something else."""
+        found, self.zeros = any(float(value) == 0.0 for value in self.zeros), []
+        return found
 
     def on_backward_done(self, session: Session) -> None:
         """The graph is gone."""
@@ -170,7 +176,7 @@ class LossTerms(Probe):
 
     def conclude(self, trace: Any, healthy: Mapping[str, Any]) -> Reading:
         """Terms that stood still in every look at their backward call."""
-        return _conclude(trace.events(KIND), int(healthy["minimum_backwards"]))
+        return _conclude(trace.events(KIND), healthy)
 
 
 def _zeros(gradients: Any) -> Any:
@@ -184,7 +190,8 @@ def _square(gradient: Any) -> Any:
     return local.detach().abs().double().square().sum().cpu()
 
 
-def _conclude(events: List[Mapping[str, Any]], least: int) -> Reading:
+def _conclude(events: List[Mapping[str, Any]], limits: Mapping[str, Any]) -> Reading:
+    least = int(limits["minimum_backwards"])
     by_site: Dict[str, List[Mapping[str, Any]]] = {}
     for event in events:
         by_site.setdefault(str(event.get("at")), []).append(event)
@@ -193,7 +200,7 @@ def _conclude(events: List[Mapping[str, Any]], least: int) -> Reading:
         return not_seen("fewer than %d backward passes of one loss were looked at" % least)
     still, said = [], []
     for site, rows in looked.items():
-        stuck, words = _of_site(rows)
+        stuck, words = _of_site(rows, limits)
         still += stuck
         said.append("%s: %s" % (site.partition(" ")[0], words))
     if still:
@@ -201,7 +208,7 @@ def _conclude(events: List[Mapping[str, Any]], least: int) -> Reading:
     return healthy(0, "every term of the loss takes part (%s)" % "; ".join(said))
 
 
-def _of_site(events: List[Mapping[str, Any]]) -> Tuple[List[str], str]:
+def _of_site(events: List[Mapping[str, Any]], limits: Mapping[str, Any]) -> Tuple[List[str], str]:
     by_name: Dict[str, List[Mapping[str, Any]]] = {}
     for event in events:
         for row in event.get("terms") or ():
@@ -210,6 +217,9 @@ def _of_site(events: List[Mapping[str, Any]]) -> Tuple[List[str], str]:
     stuck = []
     for name, rows in by_name.items():
         why = _stands_still(rows) if len(rows) >= len(events) else None
+        is_loose = rows[-1].get("kind") == "term" and value_of(rows[-1].get("v")) == 0.0
+        if is_loose and (value_of(events[-1].get("s")) or 0) < limits["minimum_steps"]:
+            why = None  # a mask or margin that lets nothing through yet
         # A loss of one term has no other part that could go on training.
         if why is not None and len(by_name) > 1:
             at = str(rows[-1].get("at") or "").partition(" ")[0]

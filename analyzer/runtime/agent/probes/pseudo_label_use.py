@@ -63,6 +63,7 @@ class PseudoLabelUse(Probe):
     def __init__(self) -> None:
         super().__init__()
         self.marks: Dict[int, Tuple[Any, str]] = {}
+        self.is_found = False
 
     def on_function(
         self, session: Session, name: str, args: Tuple[Any, ...], kwargs: Mapping[str, Any], result: Any, site: str
@@ -88,6 +89,7 @@ class PseudoLabelUse(Probe):
                 if isinstance(part, tensor):
                     self._mark(part, mark)
         elif mark == "confidence" and isinstance(result, tensor) and result.dim():
+            self.is_found = True
             share = result.float().mean()
             limit = argument(args, kwargs, 1, "other")
             session.emit(
@@ -98,6 +100,10 @@ class PseudoLabelUse(Probe):
                 threshold=limit.detach().float().mean() if isinstance(limit, tensor) else limit,
                 n=result.numel(),
             )
+
+    def wants_later_functions(self) -> bool:
+        """Whether there are pseudo-labels to follow."""
+        return self.is_found
 
     def on_watched(self, session: Session, name: str, value: Any) -> None:
         """A mask that the user named."""
