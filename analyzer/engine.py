@@ -160,7 +160,9 @@ class _Run:
         files = (*own, *(Path(name) for name in users if name))
         stamp = max((p.stat().st_mtime_ns for p in files if p.suffix in (".py", ".yaml") and p.exists()), default=0)
         settings = (request.settings.torch or "", *request.settings.rules)
-        return [__version__, platform.python_version(), str(request.root), str(stamp), *rules, *settings]
+        # Results hold fixes, so they belong to the codemods too.
+        mending = [f"{name}={_home(codemod)}" for name, codemod in sorted(request.codemods.items())]
+        return [__version__, platform.python_version(), str(request.root), str(stamp), *rules, *settings, *mending]
 
     def _contents(self) -> tuple[dict[str, tuple[str, int]], dict[str, Problem]]:
         """Digest and size of each Python file."""
@@ -260,6 +262,11 @@ class _Run:
             if self.request.progress is not None:
                 self.request.progress(phase, len(done), total)
         return done
+
+
+def _home(codemod: Codemod) -> str:
+    """The module of a codemod; one that is imported late names it itself."""
+    return str(getattr(codemod, "module", codemod.__module__))
 
 
 def _still_holds(path: str, old: Memory, digests: Mapping[str, str]) -> bool:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import sys
 from collections.abc import Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 
 import click
 
@@ -36,6 +36,7 @@ class Outcome:
 @scan_options
 @click.option("--all", "all_rules", is_flag=True, help="Every rule's safe fixes: the default without --rule.")
 @click.option("--unsafe", is_flag=True, help="Unsafe fixes too: they change what is trained.")
+@click.option("--style", metavar="NAME", help="Mend in this way, where a rule has several; `mlfix explain` lists them.")
 @click.option("--diff", is_flag=True, help="Show the changes and write nothing.")
 @click.option("--interactive", is_flag=True, help="Ask about each fix, safe or unsafe.")
 @click.option("--commit", is_flag=True, help="Make one git commit for each rule.")
@@ -46,6 +47,7 @@ def command(
     asked: Asked,
     all_rules: bool,
     unsafe: bool,
+    style: str | None,
     diff: bool,
     interactive: bool,
     commit: bool,
@@ -69,6 +71,7 @@ def command(
     if diff and commit:
         raise click.UsageError("--diff writes nothing, so there is nothing to --commit")
     request = request_of(asked, progress_bar())
+    request = request if style is None else _in_style(request, asked, style)
     consent = _consent(request, asked, unsafe, interactive)
     if diff:
         _show(mend(request, consent), exit_zero)
@@ -76,6 +79,23 @@ def command(
     outcome, last = _apply_and_commit(request, consent) if commit else _apply(request, consent)
     _tell(outcome, last, offer_unsafe=not interactive)
     sys.exit(_exit_code(outcome, last, exit_zero, exit_non_zero_on_fix))
+
+
+def _in_style(request: Request, asked: Asked, style: str) -> Request:
+    """The request with a style's codemods in place of the default ones; every rule that is named must have it."""
+    from ..codemods.styles import styles_of
+
+    named = [find_rule(request.rules, name).name for name in asked.rules]
+    styles = {name: styles_of(name) for name in named or [rule.name for rule in request.rules]}
+    for name in named:
+        if style not in styles[name]:
+            known = f"has {', '.join(styles[name])}" if styles[name] else "has none"
+            exits.fail(f"{name} has no style {style!r}; it {known}: leave --style out, or name another rule")
+    chosen = {name: of[style] for name, of in styles.items() if style in of}
+    if not chosen:
+        known = sorted({s for of in styles.values() for s in of})
+        exits.fail(f"no rule has a style {style!r}: " + (f"there is {', '.join(known)}" if known else "there is none"))
+    return replace(request, codemods={**request.codemods, **chosen})
 
 
 def _consent(request: Request, asked: Asked, unsafe: bool, interactive: bool) -> Consent:

@@ -11,6 +11,7 @@ import click
 from ..analyzer import suppressions
 from ..analyzer.rule import Rule
 from ..analyzer.runtime.readings import documentation as probe_documentation
+from ..codemods.styles import style_summary, styles_of
 from .options import available_rules, find_rule, project_settings
 
 _SECTION = re.compile(r"^(.+)\n-{3,}(?:\n+|$)", re.MULTILINE)
@@ -44,7 +45,9 @@ def command(rule: str | None, format_: str) -> None:
     if format_ == "json":
         row = {"name": found.name, "code": found.code, "level": found.level.value, "symptom": found.symptom}
         proof = {"probe": found.proof.probe, "quantity": found.proof.quantity}
-        click.echo(json.dumps({**row, "proof": proof, "explanation": found.documentation()}, indent=1))
+        styles = {name: style_summary(codemod) for name, codemod in styles_of(found.name).items()}
+        more = {"proof": proof, "styles": styles, "explanation": found.documentation()}
+        click.echo(json.dumps({**row, **more}, indent=1))
         return
     click.echo(as_markdown(found), nl=False)
 
@@ -69,5 +72,7 @@ def as_markdown(rule: Rule) -> str:
     """A rule's page; the documentation is made of the same text."""
     body = as_headings(rule.documentation())
     proof = f" Proof: `{rule.proof.probe}`, {rule.proof.quantity}." if rule.proof.probe else ""
+    for name, codemod in styles_of(rule.name).items():
+        body += f"\n\n## Style `{name}`\n\n`mlfix apply --rule {rule.name} --style {name}`: {style_summary(codemod)}"
     code = f" ({rule.code})" if rule.code != rule.name else ""
     return f"# {rule.name}{code}\n\nLevel: **{rule.level}**.{proof}\n\n{body}\n"

@@ -66,7 +66,8 @@ class FixedSeedAugmentation(Rule):
     ----------
     Unsafe: it changes what is trained on, which is the point. The seed is drawn from torch's own generator, which
     DataLoader seeds anew for each worker and epoch, goes on in persistent workers, and repeats under
-    ``torch.manual_seed``.
+    ``torch.manual_seed``. The style ``set-epoch`` keeps the seed and mixes the epoch into it instead, so that an item's
+    view in an epoch is the same in every run; it needs a loop over epochs that can be found.
 
     References
     ----------
@@ -142,7 +143,11 @@ class FixedSeedAugmentation(Rule):
             f"the augmentation of `{item.klass.qualname}` is seeded with `{seed}`: each epoch repeats the same view",
             evidence=evidence,
             confidence=_confidence(item, places),
-            repair={"seed": module.location(seeds[0]), "scope": visit.scope.qualname},
+            repair={
+                "seed": module.span(seeds[0]),
+                "scope": visit.scope.qualname,
+                "dataset": (item.klass.path, item.klass.qualname),
+            },
         )
 
 

@@ -131,6 +131,16 @@ def dataset_of(loader: Operand) -> Operand | None:
     return None if given is None or isinstance(given, ast.Starred) else loader.sub(given)
 
 
+def loaders_of(flow: Flow, op: Operand) -> list[Operand]:
+    """The ``DataLoader(...)`` calls that a value may come from."""
+    return [known.what for known in _Loaders(flow).evaluate(op)]
+
+
+def wrapped_in(flow: Flow, dataset: Operand) -> list[Symbol]:
+    """The dataset classes of the project that a value is made of, through subsets and concatenations."""
+    return [k.what for k in _Collections(flow).evaluate(dataset) if not isinstance(k.what, Operand)]
+
+
 def _items_of(flow: Flow, klass: Symbol, index: tuple[int, ...]) -> list[Source]:
     getter = flow.project.symbols.method(klass, "__getitem__") or flow.project.symbols.method(klass, "__iter__")
     opened = flow.calls.function(getter) if getter is not None else None
