@@ -31,7 +31,8 @@ def dressed(old: str, new: str) -> str | None:
         if any("#" in gap for gap, _ in before[first:last]):
             return None
         parts += [gap + token for gap, token in after[begin:end]]
-    return "".join(parts).lstrip(" \t")
+    text = "".join(parts).lstrip()
+    return None if text.startswith("#") else text
 
 
 def _tokens(code: str) -> list[tuple[str, str]] | None:

@@ -200,6 +200,7 @@ def test_any_file_is_read_or_says_why_not(text: str) -> None:
         ),
         ("torch.f('é', $X)", "torch.g('é', $X)", "'é', torch.f('é', é)", "'é', torch.g('é', é)"),
         ("torch.f($X)", "max($X, 1)", "torch.f(a if b else c)", "max(a if b else c, 1)"),
+        ("torch.f($X)", "$X * 2", "x = torch.f((\na\n))", "x = a * 2"),
         ("not $X == $Y", "$X != $Y", "not a == b", "a != b"),
     ],
 )
