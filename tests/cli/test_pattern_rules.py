@@ -165,7 +165,7 @@ def test_a_missing_or_unreadable_file_is_one_line(empty: Place) -> None:
         st.text(max_size=60), st.text(alphabet=st.sampled_from("-:[]{}&*!|>'\"# \nnamepattern$Xtorch.f()"), max_size=80)
     )
 )
-@settings(suppress_health_check=[HealthCheck.function_scoped_fixture])
+@settings(suppress_health_check=[HealthCheck.function_scoped_fixture], deadline=None)
 def test_any_file_is_read_or_says_why_not(text: str) -> None:
     with tempfile.TemporaryDirectory() as folder:
         file = Path(folder) / "x.yaml"

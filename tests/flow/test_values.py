@@ -3,7 +3,7 @@
 import ast
 
 import pytest
-from hypothesis import given, settings
+from hypothesis import example, given, settings
 from hypothesis import strategies as st
 from mlfix.analyzer.flow.values.evaluate import Evaluator
 from mlfix.analyzer.flow.values.frames import Known
@@ -124,7 +124,11 @@ SMALL = st.sampled_from(
 )
 
 
+TANGLED = ["y = f(x)", "d['k'] = x", "x = y", "x = y", "y = x", "x = y", "y = f(x)"]
+
+
 @settings(deadline=None)
+@example(TANGLED, ["x = d['k']", "y = x", "x += y", "x = y", "x, y = y, x"])
 @given(st.lists(SMALL, max_size=8), st.lists(SMALL, max_size=6))
 def test_any_tangle_of_assignments_ends(before: list[str], inside: list[str]) -> None:
     loop = "\n".join(f"        {line}" for line in inside) or "        pass"

@@ -5,7 +5,7 @@ from __future__ import annotations
 from pathlib import Path
 
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 from mlfix.analyzer.graph.project import Project
 from mlfix.analyzer.patterns.matching import matches
@@ -103,6 +103,7 @@ codes = st.recursive(
 )
 
 
+@settings(deadline=None)
 @given(codes)
 def test_code_fits_itself_under_any_alias(code: str) -> None:
     text = f"import torch as th\ny = {code.replace('torch', 'th')}\n"

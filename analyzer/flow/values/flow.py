@@ -25,6 +25,8 @@ if TYPE_CHECKING:
 
 MOST_TOGETHER = 6000
 """Expressions that are looked at for one question, with all that it asks in turn."""
+DEEPEST_QUESTION = 80
+"""Questions asked inside one another: some ten of Python's calls each, of which a thousand are allowed."""
 
 
 class Flow:
@@ -57,9 +59,9 @@ class Flow:
         if self.nesting == 0:
             self._spent = 0
         self._spent += 1
-        if self._spent > MOST_TOGETHER:
-            self.cut += 1
-        return self._spent > MOST_TOGETHER
+        is_over = self._spent > MOST_TOGETHER or self.nesting >= DEEPEST_QUESTION
+        self.cut += is_over
+        return is_over
 
     def reaching(self, scope: Scope) -> Reaching:
         """The reaching definitions of a scope, computed once."""
