@@ -224,7 +224,9 @@ class SeedWatch:
         modules = [self.numpy]
         for module in list(sys.modules.values()):
             file = getattr(module, "__file__", None)
-            if isinstance(file, str) and session.sites.relative(file) is not None:
+            if not isinstance(file, str) or "site-packages" in file:  # most are, and looking at paths is slow
+                continue
+            if session.sites.relative(file) is not None:
                 modules.append(module)
         for module in modules:
             for key, value in list(vars(module).items()):

@@ -109,6 +109,9 @@ class Probe:
         """Asked once the first steps were watched: whether :meth:`on_function` is of use in later ones too."""
         return False
 
+    def on_call(self, session: Session, name: str, frame: FrameType) -> None:
+        """Any torch function was called, in the first steps; at once, so it must be quick and raise nothing."""
+
     def on_scalar(self, session: Session, name: str, args: Tuple[Any, ...], result: Any, site: str) -> None:
         """A torch function gave a tensor of one number in the user's code, in the first steps."""
 

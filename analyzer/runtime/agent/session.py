@@ -44,6 +44,7 @@ class Session:
         self.sampling = True
         self.is_dead = False
         self.is_finished = False
+        self.is_fetching = False  # a loader without workers makes a batch
         self.roots: List[Any] = []  # weak references to root modules, in the order in which they first ran
         self.optimizers: List[Any] = []  # weak references; those that have stepped
         self.built: List[Any] = []  # weak references; all optimizers that were made

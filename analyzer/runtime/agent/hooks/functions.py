@@ -20,7 +20,7 @@ def install(session: Session) -> None:
     for probe in session.listeners["on_function"]:
         for name in probe.functions:
             listeners.setdefault(name, []).append(probe)
-    if listeners or session.listeners["on_scalar"]:
+    if listeners or session.listeners["on_scalar"] or session.listeners["on_call"]:
         session.watching = _mode(session, listeners)
         session.watching.enter()
 
@@ -82,12 +82,14 @@ def _mode(session: Session, listeners: Dict[str, List[Probe]]) -> Any:
             super().__init__()
             self.listeners = listeners
             self.scalars = session.listeners["on_scalar"]
+            self.counters = session.listeners["on_call"]
 
         def keep(self, probes: List[Probe]) -> None:
             """From now on tell these probes alone."""
             chosen = {name: [p for p in found if p in probes] for name, found in self.listeners.items()}
             self.listeners = {name: found for name, found in chosen.items() if found}
             self.scalars = [p for p in self.scalars if p in probes]
+            self.counters = []
 
         def enter(self) -> None:
             self.is_entered = True
@@ -103,6 +105,8 @@ def _mode(session: Session, listeners: Dict[str, List[Probe]]) -> Any:
             if self.is_idle or session.is_dead or session.is_finished:
                 return result
             name = getattr(func, "__name__", "")
+            for counter in self.counters:
+                counter.on_call(session, name, sys._getframe(1))
             wanting = self.listeners.get(name, ())
             is_scalar = bool(self.scalars) and isinstance(result, tensor) and result.dim() == 0
             if wanting or is_scalar:

@@ -115,11 +115,14 @@ class Pass:
             raise StopIteration
         if self.is_over:
             raise StopIteration
+        session.is_fetching = True
         try:
             batch = self._replay.next(self._iterator)
         except StopIteration:
             self.finish()
             raise
+        finally:
+            session.is_fetching = False
         self.handed_at = time.perf_counter()
         session.seconds["data"] += self.handed_at - began
         self.batches += 1

@@ -71,8 +71,9 @@ class AugmentationVariety(Probe):
 
     def on_stop(self, session: Session) -> None:
         """Make items again."""
-        states = States(session.torch)
-        watch = SeedWatch(session)
+        if not session.kept:
+            return
+        states, watch = States(session.torch), SeedWatch(session)
         before = states.get()
         try:
             for dataset in session.kept:

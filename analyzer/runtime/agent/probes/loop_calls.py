@@ -1,0 +1,96 @@
+"""How often each line calls torch in a forward pass."""
+
+from __future__ import annotations
+
+import os
+from types import FrameType
+from typing import TYPE_CHECKING, Any, Dict, Mapping, Optional, Tuple
+
+from ..probe import Probe, Reading, not_seen
+from ..probe import healthy as well
+
+if TYPE_CHECKING:
+    from ..session import Session
+
+COUNTED = (1, 2)  # the pass before the second backward, else that before the first
+TOP = 20
+_THIN = tuple(
+    os.sep + os.path.join("torch", *p) for p in (("functional.py",), ("nn", "functional.py"), ("_tensor.py",))
+)
+
+
+class LoopCalls(Probe):
+    """What it measures
+    ----------------
+    The calls of torch functions between one backward pass and the next, by the line of the user's code that makes them:
+    an exact count. Calls that a library makes for a line (a module of torch, a model of another package) are in the
+    total, and not in the line's own; those that make a batch count nowhere. The value is the count of the line that
+    calls torch most often itself.
+
+    Healthy
+    -------
+    Any value: it informs. A line with more than 100 calls stands in a loop over slices, rows or time steps.
+
+    When it is not
+    --------------
+    Nothing is told. Where a loop has no need to go one after the other, one call on a larger tensor does the same in a
+    fraction of the time; compare the count before and after.
+    """
+
+    name = "loop-calls"
+    rules = ("slice-loop-op", "loop-contrastive-loss")
+    unit = "calls"
+    look_next = "See whether the loop around the named line can become one call on a tensor with one more dimension."
+
+    def on_start(self, session: Session) -> None:
+        """Count from the beginning."""
+        self.own: Dict[Tuple[Any, int], Dict[str, int]] = {}
+        self.total = 0
+        self.is_over = False
+
+    def on_call(self, session: Session, name: str, frame: FrameType) -> None:
+        """Count one call."""
+        if self.is_over or session.steps.depth or session.is_fetching:
+            return
+        self.total += 1
+        caller: Optional[FrameType] = frame
+        while caller is not None and caller.f_code.co_filename.endswith(_THIN):
+            caller = caller.f_back
+        if caller is not None and session.sites.relative(caller.f_code.co_filename) is not None:
+            names = self.own.setdefault((caller.f_code, caller.f_lineno), {})
+            names[name] = names.get(name, 0) + 1
+
+    def on_backward(self, session: Session, roots: Tuple[Any, ...], frame: Optional[FrameType]) -> None:
+        """The forward pass is over."""
+        if self.is_over or session.micro + 1 not in COUNTED:
+            return
+        rows = [
+            [session.sites.describe(*place), sum(n.values()), max(n, key=n.__getitem__)]
+            for place, n in self.own.items()
+        ]
+        rows.sort(key=lambda row: -row[1])
+        session.emit(self.name, calls=self.total, sites=rows[:TOP])
+        self.is_over = session.micro + 1 == COUNTED[-1]
+
+    def on_backward_done(self, session: Session) -> None:
+        """The next forward pass begins."""
+        self.own = {}
+        self.total = 0
+
+    def conclude(self, trace: Any, healthy: Mapping[str, Any]) -> Reading:
+        """The line that calls torch most often; never unhealthy."""
+        event = trace.last(self.name)
+        if event is None:
+            return not_seen("no backward pass was seen")
+        if not event.get("sites"):
+            return well(0, "%d torch calls in a forward pass, none of them by the program's own lines" % event["calls"])
+        site, count, name = event["sites"][0]
+        told = "%s calls torch %d times in a forward pass of %d calls, most of all %s" % (
+            site,
+            count,
+            event["calls"],
+            name,
+        )
+        if count > int(healthy.get("calls", 100)):
+            told += ": a loop that one call may replace"
+        return well(count, told)
