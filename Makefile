@@ -6,7 +6,7 @@ STAMP := $(VENV)/.installed
 
 .PHONY: demo test lint docs benchmark clean
 
-demo: $(STAMP)
+demo: $(STAMP)-examples
 	@PATH="$(abspath $(BIN)):$$PATH" sh examples/demo.sh
 
 test: $(STAMP)-dev
@@ -30,6 +30,10 @@ $(VENV)/bin/python:
 
 $(STAMP): pyproject.toml | $(VENV)/bin/python
 	$(BIN)/python -m pip install --quiet --editable .
+	@touch $@
+
+$(STAMP)-examples: $(STAMP)
+	$(BIN)/python -m pip install --quiet --group examples
 	@touch $@
 
 $(STAMP)-dev: $(STAMP)

@@ -1,21 +1,54 @@
 #!/bin/sh
-# The main job on the bundled repositories: scan, apply to copies, and scan again.
+# The main job on the bundled repositories: scan, apply, verify. All of it happens in copies.
 set -eu
 
 here=$(cd "$(dirname "$0")" && pwd)
+reports=${1:-$here/../build/demo}
+mkdir -p "$reports"
+reports=$(cd "$reports" && pwd)
 work=$(mktemp -d)
 trap 'rm -rf "$work"' EXIT
 export MLFIX_CACHE_DIR="$work/cache" MLFIX_STATE_DIR="$work/state"
 
+say() {
+    printf '\n==== %s\n\n' "$1"
+}
+
+# verify NAME REPORT [OPTION]... -- COMMAND...
+verify() {
+    name=$1 report=$reports/$2.html
+    shift 2
+    say "$name: mlfix verify $*"
+    mlfix verify --jobs 2 --report "$report" "$@" || [ $? -eq 1 ] # 1: a fix is not verified, and the text says why
+    written="${written:-}  $report
+"
+}
+
 for name in simclr3d glyph_raster music_doa; do
     cp -R "$here/$name" "$work/$name"
     cd "$work/$name"
-    printf '\n==== %s: mlfix scan\n\n' "$name"
+    say "$name: mlfix scan"
     mlfix scan . --exit-zero
-    printf '\n==== %s: mlfix apply --unsafe (on a copy)\n\n' "$name"
-    mlfix apply . --unsafe --exit-zero 2>&1
-    printf '\n==== %s: what changed\n\n' "$name"
-    diff -ru "$here/$name" "$work/$name" || true
-    printf '\n==== %s: mlfix scan again\n\n' "$name"
+done
+
+cd "$work/simclr3d"
+verify simclr3d simclr3d -- python train.py --epochs 2
+# The loss that is written as a loop is not the default one: a command that uses it proves its fix.
+verify simclr3d simclr3d-loop --rule missing-diagonal-mask -- python train.py --epochs 2 --loss loop
+cd "$work/glyph_raster"
+verify glyph_raster glyph_raster --steps 12 -- python train.py --epochs 2
+cd "$work/music_doa"
+verify music_doa music_doa --steps 12 -- python train.py --epochs 2
+
+for name in simclr3d glyph_raster music_doa; do
+    cd "$work/$name"
+    say "$name: mlfix apply --unsafe"
+    mlfix apply . --unsafe --exit-zero
+    say "$name: what changed"
+    diff -ru -x __pycache__ "$here/$name" "$work/$name" || true
+    say "$name: mlfix scan again"
     mlfix scan . --exit-zero --format concise
 done
+
+say "the reports, to be opened in a browser"
+printf '%s' "$written"
