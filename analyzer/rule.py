@@ -56,6 +56,7 @@ class Proof:
         satisfied: whether a value shows that the defect is gone.
         exact: whether the value is without noise, so that one seed is enough where runs repeat bit for bit.
         minimum_steps: optimizer steps that both runs must have taken.
+        same_loss: whether the loss is the same function as is and fixed; only then is a lower one a better one.
         settings: further fields of ``RunSettings`` that a run must have to show the quantity, or None.
     """
 
@@ -66,6 +67,7 @@ class Proof:
     satisfied: Callable[[float], bool] | None = None
     exact: bool = True
     minimum_steps: int = 1
+    same_loss: bool = True
     settings: Callable[[Finding], Mapping[str, Any] | None] | None = None
 
     @property

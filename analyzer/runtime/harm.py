@@ -81,9 +81,9 @@ def _parameters(runs: Sequence[Run]) -> set[object]:
     return {e.get("params") for r in runs if r.ran for e in r.trace.events("model")}
 
 
-def outcomes(as_is: Sequence[Run], fixed: Sequence[Run]) -> tuple[Outcome, ...]:
-    """Losses and costs by seed, before and after."""
-    loss = _outcome("training loss", as_is, fixed, _late_loss, "lower", "")
+def outcomes(as_is: Sequence[Run], fixed: Sequence[Run], same_loss: bool = True) -> tuple[Outcome, ...]:
+    """Losses and costs by seed, before and after; no loss is better than one that is computed otherwise."""
+    loss = _outcome("training loss", as_is, fixed, _late_loss, "lower" if same_loss else "", "")
     return tuple(o for o in (loss, *costs(as_is, fixed)) if o is not None)
 
 

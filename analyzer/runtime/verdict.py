@@ -78,9 +78,12 @@ class _Case:
             after=tuple(self.after),
             seeds=tuple(sorted(both)),
             diff=self.subject.diff,
-            outcomes=outcomes(self.trial.as_is, self.trial.fixed),
+            outcomes=outcomes(self.trial.as_is, self.trial.fixed, self._same_loss()),
             notes=tuple(self._notes()),
         )
+
+    def _same_loss(self) -> bool:
+        return all(s.proof.same_loss for s in self.trial.group.subjects)  # joint fixes share the runs
 
     def _notes(self) -> list[str]:
         found = []

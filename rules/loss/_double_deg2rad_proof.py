@@ -69,4 +69,5 @@ PROOF = Proof(
     violated=lambda value: value > 0,
     satisfied=lambda value: value == 0,
     minimum_steps=_LEAST_PASSES,
+    same_loss=False,
 )

@@ -36,4 +36,5 @@ PROOF = Proof(
     measure=measure,
     violated=lambda value: value > _LEAST,
     satisfied=lambda value: value <= _LEAST,
+    same_loss=False,
 )

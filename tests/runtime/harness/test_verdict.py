@@ -152,6 +152,13 @@ def test_a_proof_that_fails_is_told_and_ends_nothing() -> None:
     assert "the proof of toy failed: ZeroDivisionError" in found.sentence
 
 
+def test_a_loss_that_is_computed_otherwise_is_not_better() -> None:
+    lower = verdict(three(as_is, 1, 1, 1, loss=2.0), three(fixed, 0, 0, 0, loss=1.0))
+    other = verdict(three(as_is, 1, 1, 1, loss=2.0), three(fixed, 0, 0, 0, loss=1.0), same_loss=False)
+    assert lower.outcomes[0].improves
+    assert not other.outcomes[0].improves
+
+
 def test_runs_that_differ_need_three_seeds_apart() -> None:
     again = as_is(loss=1.5)
     assert is_repeatable(trial([as_is()], [fixed()], again)) is False
