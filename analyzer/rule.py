@@ -58,6 +58,8 @@ class Proof:
         minimum_steps: optimizer steps that both runs must have taken.
         same_loss: whether the loss is the same function as is and fixed; only then is a lower one a better one.
         settings: further fields of ``RunSettings`` that a run must have to show the quantity, or None.
+        from_scan: no run can show it, since the run has the user's own installation: the quantity is the number of the
+            rule's findings in a scan of the tree, and a run only shows that the command still starts.
     """
 
     probe: str
@@ -69,11 +71,12 @@ class Proof:
     minimum_steps: int = 1
     same_loss: bool = True
     settings: Callable[[Finding], Mapping[str, Any] | None] | None = None
+    from_scan: bool = False
 
     @property
     def measurable(self) -> bool:
-        """Whether a run can show it; without, a verdict stays inconclusive."""
-        return self.measure is not None and self.violated is not None and self.satisfied is not None
+        """Whether a run or a scan can show it; without, a verdict stays inconclusive."""
+        return (self.measure is not None or self.from_scan) and self.violated is not None and self.satisfied is not None
 
 
 class Rule(ABC):

@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping
+from collections import Counter
+from collections.abc import Mapping, Sequence
 
 from ..analyzer.engine import Request
 from ..analyzer.findings import Applicability, Finding
@@ -51,9 +52,10 @@ def _can_be_tried(finding: Finding) -> bool:
     return finding.fix is not None and finding.fix.applicability is not Applicability.ADVICE
 
 
-def _group(name: str, mended: Mended, found: Iterable[Finding], request: Request) -> FixGroup:
+def _group(name: str, mended: Mended, found: Sequence[Finding], request: Request) -> FixGroup:
     proofs = proofs_of(request)
     first = {f.fingerprint for f in found}
+    counts = _counts(mended, found)
     subjects = []
     for finding in mended.applied:
         # Places of a fix that became possible only after another one are no places of the file as is.
@@ -62,8 +64,18 @@ def _group(name: str, mended: Mended, found: Iterable[Finding], request: Request
         changes = {p: mended.changes[p] for p in paths if p in mended.changes}
         diff = finding_diff(finding, request.root, context=_CONTEXT) if is_first else unified(texts_of(changes))
         edited = _edited(finding, changes, is_first)
-        subjects.append(Subject(finding, proofs[finding.rule], diff, edited))
+        subjects.append(Subject(finding, proofs[finding.rule], diff, edited, counts[finding.rule]))
     return FixGroup(name, tuple(subjects), {p: c.after for p, c in mended.changes.items()})
+
+
+def _counts(mended: Mended, found: Sequence[Finding]) -> dict[str, tuple[int, int]]:
+    """Findings of each rule on trial, as is and mended, without those that are not tried."""
+    tried = {f.fingerprint for f in mended.applied}
+    left_out = {f.fingerprint for f in found} - tried
+    rules = {f.rule for f in mended.applied}
+    before = Counter(f.rule for f in found if f.fingerprint in tried)
+    after = Counter(f.rule for f in mended.report.findings if f.fingerprint not in left_out)
+    return {rule: (before[rule], after[rule]) for rule in rules}
 
 
 def _edited(finding: Finding, changes: Mapping[str, Change], is_first: bool) -> tuple[EditedFile, ...]:

@@ -9,19 +9,24 @@ from typing import Any
 from ..findings import Finding
 from ..rule import Proof
 from .edited_lines import EditedFile
-from .results import Run
+from .results import AS_IS, Run
 
 JOINT = "joint"
 
 
 @dataclass(frozen=True)
 class Subject:
-    """One finding whose fix is on trial."""
+    """One finding whose fix is on trial.
+
+    ``counted``: the findings of its rule that a scan finds in the tree as is and in the mended one, those that are not
+    on trial left out; for proofs that no run can show.
+    """
 
     finding: Finding
     proof: Proof
     diff: str = ""
     edited: tuple[EditedFile, ...] = ()
+    counted: tuple[int, int] | None = None
 
 
 @dataclass(frozen=True)
@@ -61,6 +66,9 @@ def shows_defect(subject: Subject, run: Run) -> bool:
 
 def measured(subject: Subject, run: Run) -> tuple[float | None, str]:
     """The rule's quantity in a run; None where it is not seen, with the reason where the rule itself failed."""
+    if subject.proof.from_scan:
+        seen = subject.counted if run.ran else None
+        return (None, "") if seen is None else (float(seen[run.tree != AS_IS]), "")
     if subject.proof.measure is None:
         return None, ""
     try:

@@ -169,7 +169,7 @@ class _Case:
             return Label.NOT_FIXED, self._said("the defect is still there")
         if len(bad) < len(before) or len(good) < len(after):
             return Label.INCONCLUSIVE, self._said("the seeds disagree")
-        if self.proof.exact and is_repeatable(self.trial) is not False:
+        if self.proof.from_scan or (self.proof.exact and is_repeatable(self.trial) is not False):
             return None
         enough = len(before) >= LEAST_SEEDS and len(after) >= LEAST_SEEDS
         apart = max(before) < min(after) or max(after) < min(before)
@@ -184,6 +184,8 @@ class _Case:
         before, after = numbers(self.before), numbers(self.after)
         count = len({r.seed for r in self.as_is})
         seeds = f"{count} seed{'' if count == 1 else 's'}"
+        if self.proof.from_scan:
+            seeds = "judged by the table of releases, which no run can show; the command starts with the fix"
         return f"{self.proof.quantity}: {before} as is, {after} with the fix ({seeds}): {conclusion}"
 
     def _unseen(self, runs: Sequence[Run], tree: str) -> str:

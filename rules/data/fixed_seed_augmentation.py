@@ -15,11 +15,12 @@ from ...analyzer.flow.values.frames import Operand
 from ...analyzer.flow.values.functions import own_calls
 from ...analyzer.graph.project import Project
 from ...analyzer.graph.symbols import Symbol
-from ...analyzer.rule import Proof, Rule
+from ...analyzer.rule import Rule
 from ...analyzer.source.facts import FileFacts
 from ...analyzer.source.module import Module
 from ...analyzer.source.scopes import Kind, Scope, last_name
 from ._fixed_seed_augmentation_cases import INVALID, VALID
+from ._fixed_seed_augmentation_proof import PROOF
 
 _MADE_UP = re.compile(r"synthetic|dummy|fake|toy|mock|generated|procedural|simulated", re.IGNORECASE)
 _ON_PURPOSE = re.compile(r"determin|fixed|static|frozen|reproduc", re.IGNORECASE)
@@ -79,7 +80,7 @@ class FixedSeedAugmentation(Rule):
     code = "MLF201"
     level = Level.BREAKS
     symptom = "The model overfits as without augmentation: every epoch shows it the same view of each item."
-    proof = Proof("augmentation-variety", "distinct views of one item over E epochs / E")
+    proof = PROOF
     triggers = (b"__getitem__",)
     VALID = VALID
     INVALID = INVALID

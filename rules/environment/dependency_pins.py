@@ -69,7 +69,14 @@ class DependencyPins(Rule):
     code: ClassVar[str] = "MLF102"
     level: ClassVar[Level] = Level.BREAKS
     symptom: ClassVar[str] = "A fresh installation fails, or ends at an import that works on the author's machine."
-    proof: ClassVar[Proof] = Proof("step-taken", "the imports work with the releases that the files name")
+    # The run has the user's own installation, whatever the files say.
+    proof: ClassVar[Proof] = Proof(
+        "step-taken",
+        "contradictions and missing names that a scan finds in the stated releases",
+        violated=lambda value: value > 0,
+        satisfied=lambda value: value == 0,
+        from_scan=True,
+    )
     triggers: ClassVar[tuple[bytes, ...]] = ()
     VALID = VALID
     INVALID = INVALID

@@ -78,6 +78,24 @@ def test_files_that_are_not_python_are_not_asked_for_reach() -> None:
     assert verdict([as_is(1, line=None)], [fixed(0, line=None)], subject=subject).label is Label.VERIFIED
 
 
+def test_what_no_run_can_show_is_judged_by_a_scan() -> None:
+    proof = made.Proof(
+        "p", "pins that contradict", violated=lambda v: v > 0, satisfied=lambda v: v == 0, from_scan=True
+    )
+
+    def judged(counted: tuple[int, int] | None, before: Run, after: Run) -> Verdict:
+        return verdict([before], [after], subject=Subject(made.finding(), proof, counted=counted))
+
+    found = judged((2, 0), as_is(), fixed())
+    assert (found.label, found.before, found.after) == (Label.VERIFIED, (2.0,), (0.0,))
+    assert "pins that contradict: 2 as is, 0 with the fix (judged by the table of releases" in found.sentence
+    assert judged((2, 1), as_is(), fixed()).label is Label.NOT_FIXED
+    assert judged((0, 0), as_is(), fixed()).label is Label.NOT_REPRODUCED
+    assert judged(None, as_is(), fixed()).label is Label.INCONCLUSIVE
+    assert judged((2, 0), as_is(**CRASH), fixed()).label is Label.NOT_RUN
+    assert judged((2, 0), as_is(), fixed(**CRASH)).label is Label.HARM
+
+
 def test_nan_is_harm() -> None:
     found = verdict(three(as_is, 1, 1, 1), [*three(fixed, 0, 0), fixed(0, 2, loss="nan")])
     assert found.label is Label.HARM

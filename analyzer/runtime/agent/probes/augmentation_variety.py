@@ -78,7 +78,8 @@ class AugmentationVariety(Probe):
         try:
             for dataset in session.kept:
                 event = self._look(states, watch, dataset)
-                event["classes"] = [session.sites.class_place(type(d)) for d in _chain(dataset)]
+                bases = [cls for one in _chain(dataset) for cls in type(one).__mro__ if session.sites.is_users(cls)]
+                event["classes"] = [session.sites.class_place(cls) for cls in bases]
                 session.emit(self.name, **event)
         finally:
             states.set(before)
@@ -96,7 +97,8 @@ class AugmentationVariety(Probe):
 
     def _fill(self, states: States, watch: SeedWatch, dataset: Any, size: int, event: Dict[str, Any]) -> None:
         owner = _with_set_epoch(dataset)
-        set_epoch = _epoch_setting(owner, self.marks.get(id(dataset), [])) if owner is not None else ""
+        passes = event.get("passes", 0)
+        set_epoch = _epoch_setting(owner, self.marks.get(id(dataset), []), passes) if owner is not None else ""
         indices = sorted({i * size // ITEMS for i in range(ITEMS)})
         distinct, seeds, epochs = _views(states, watch, dataset, indices, None if set_epoch == "never" else owner)
         event.update(size=size, items=len(distinct), epochs=epochs, distinct=distinct, seeds=seeds[:3])
@@ -105,7 +107,7 @@ class AugmentationVariety(Probe):
             if set_epoch == "plain" and event.get("persistent"):
                 without, _, _ = _views(states, watch, dataset, indices, None)
                 event["unheard"] = max(without) == 1
-        elif set_epoch == "never" and event.get("passes", 0) > 1:
+        elif set_epoch == "never":
             with_epoch, _, _ = _views(states, watch, dataset, indices, owner)
             event["varies_with_set_epoch"] = max(with_epoch) > 1
         elif seeds:
@@ -208,16 +210,24 @@ def _plain(owner: Any) -> Dict[str, Any]:
     return {key: value for key, value in vars(owner).items() if isinstance(value, (int, float, str))}
 
 
-def _epoch_setting(owner: Any, marks: List[Dict[str, Any]]) -> str:
+def _epoch_setting(owner: Any, marks: List[Dict[str, Any]], passes: int) -> str:
     """How the program sets the epoch of a dataset, by the plain attributes that ``set_epoch`` changes.
 
+    Args:
+        owner: what has ``set_epoch``.
+        marks: its plain attributes at the start of the passes.
+        passes: how many there were.
+
     Returns:
-        ``never``: they were the same at the start of each pass; ``plain``: they were not; empty: it changes none.
+        ``never``: they were the same at the start of each pass; ``plain``: they were not; ``hidden``: it changes none
+        of them; ``unknown``: there were no two passes.
     """
     owner.set_epoch(1)
     first = _plain(owner)
     owner.set_epoch(2)
     changed = [key for key, value in _plain(owner).items() if first.get(key) != value]
-    if not changed or not marks:
-        return ""
+    if not changed:
+        return "hidden"
+    if passes < 2 or not marks:
+        return "unknown"
     return "plain" if any(m.get(key) != marks[0].get(key) for m in marks for key in changed) else "never"
