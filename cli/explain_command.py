@@ -10,9 +10,10 @@ import click
 
 from ..analyzer import suppressions
 from ..analyzer.rule import Rule
-from ..analyzer.runtime.readings import documentation as probe_documentation
+from ..analyzer.runtime.readings import probes
 from ..codemods.styles import style_summary, styles_of
 from .options import available_rules, find_rule, project_settings
+from .probe_page import probe_as_data, probe_as_markdown
 
 _SECTION = re.compile(r"^(.+)\n-{3,}(?:\n+|$)", re.MULTILINE)
 
@@ -37,9 +38,10 @@ def command(rule: str | None, format_: str) -> None:
     if rule in (suppressions.NAME, suppressions.CODE) and format_ == "text":
         click.echo(_UNUSED, nl=False)
         return
-    about = probe_documentation(rule)
-    if about and format_ == "text":
-        click.echo(f"# {rule} (probe)\n\n{as_headings(about)}")
+    probe = next((p for p in probes() if p.name == rule), None)
+    if probe is not None:
+        is_text = format_ == "text"
+        click.echo(probe_as_markdown(probe) if is_text else json.dumps(probe_as_data(probe), indent=1), nl=not is_text)
         return
     found = find_rule(known, rule)
     if format_ == "json":

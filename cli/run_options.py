@@ -15,7 +15,7 @@ import click
 
 from ..analyzer.engine import Request
 from ..analyzer.runtime.experiment import Experiment
-from ..analyzer.runtime.readings import BadHealthy, healthy_ranges
+from ..analyzer.runtime.readings import BadHealthy, healthy_ranges, probes
 from ..analyzer.runtime.settings import RunSettings
 from ..rules import knowledge
 from .exits import fail
@@ -45,6 +45,7 @@ class RunAsked:
     tensorboard: Path | None
     keep_compile: bool
     config: Path | None
+    also: tuple[str, ...] = ()
 
 
 def run_options(command: Callable[..., Any]) -> Callable[..., Any]:
@@ -79,6 +80,9 @@ def run_options(command: Callable[..., Any]) -> Callable[..., Any]:
     @click.option("--output", type=file, help="Print into this file.")
     @click.option("--report", type=file, metavar="FILE", help="Write the HTML report too.")
     @click.option("--tensorboard", type=folder, metavar="DIR", help="Write the curves for TensorBoard too.")
+    @click.option(
+        "--with", "also", multiple=True, metavar="PROBE", help="A probe that runs only when asked; repeatable."
+    )
     @click.option("--keep-compile", is_flag=True, help="Leave torch.compile on; some probes then see less.")
     @click.option("--config", type=file, metavar="FILE", help="Use this configuration file instead of the project's.")
     @functools.wraps(command)
@@ -99,11 +103,12 @@ def run_options(command: Callable[..., Any]) -> Callable[..., Any]:
         tensorboard: Path | None,
         keep_compile: bool,
         config: Path | None,
+        also: tuple[str, ...],
         **others: Any,  # noqa: ANN401 - the command's own options
     ) -> Any:  # noqa: ANN401
         asked = RunAsked(
             command, rules, steps, epochs_cut, overfit, seeds, timeout, device, keep, jobs, format_, output, report,
-            tensorboard, keep_compile, config,
+            tensorboard, keep_compile, config, also,
         )  # fmt: skip
         return inner(asked=asked, **others)
 
@@ -155,6 +160,7 @@ def experiment_of(asked: RunAsked, request: Request, command: Sequence[str]) -> 
         device=asked.device,
         watch=dict(request.settings.watch),
         keep_compile=asked.keep_compile,
+        probes=_probes(asked.also),
     )
     return Experiment(
         root=request.root,
@@ -167,6 +173,15 @@ def experiment_of(asked: RunAsked, request: Request, command: Sequence[str]) -> 
         healthy=healthy,
         keep=asked.keep.absolute() if asked.keep is not None else None,
     )
+
+
+def _probes(also: Sequence[str]) -> tuple[str, ...] | None:
+    """The default probes and those that are asked for; None where none is."""
+    known = {probe.name: probe.default for probe in probes()}
+    for name in also:
+        if name not in known:
+            raise click.UsageError(f"--with: no probe {name!r}: known are {', '.join(known)}")
+    return tuple(name for name, default in known.items() if default or name in also) if also else None
 
 
 def watched(experiment: Experiment) -> Experiment:

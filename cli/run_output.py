@@ -90,6 +90,7 @@ def reproduce(name: str, asked: RunAsked, command: Sequence[str], more: Sequence
     ):
         if value != default:
             words += [option, str(value)]
+    words += [word for probe in asked.also for word in ("--with", probe)]
     return (*words, *(["--keep-compile"] if asked.keep_compile else []), "--", *command)
 
 

@@ -62,6 +62,15 @@ def test_every_rule_is_explained(empty: Place, rule) -> None:
     assert empty.mlfix("explain", rule.name).stdout == as_markdown(rule)
 
 
+def test_a_probe_is_explained(empty: Place) -> None:
+    text = empty.mlfix("explain", "baseline").stdout
+    assert text.startswith("# baseline\n")
+    assert "| `min` | 0.6 |" in text
+    assert "Runs only with `--with baseline`." in text
+    data = json.loads(empty.mlfix("explain", "baseline", "--format", "json").stdout)
+    assert (data["name"], data["default"], data["healthy"]["min"]) == ("baseline", False, 0.6)
+
+
 def test_explain_what_every_scan_looks_for(empty: Place) -> None:
     for name in ("unused-suppression", "MLF001"):
         assert "comments that silence nothing" in empty.mlfix("explain", name).stdout

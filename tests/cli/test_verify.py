@@ -252,6 +252,20 @@ def test_probe_of_a_healthy_run(empty: Place, monkeypatch: pytest.MonkeyPatch) -
     assert empty.mlfix("probe", "--steps", "5", "--", PYTHON, "train.py").exit_code == 0
 
 
+def test_a_probe_may_be_added(empty: Place) -> None:
+    empty.write({"train.py": TRAIN})
+
+    def names(*options: str) -> set[str]:
+        result = empty.mlfix("probe", "--format", "json", "--steps", "5", *options, "--", PYTHON, "train.py")
+        (run,) = data_of(result)["runs"]
+        return {reading["probe"] for reading in run["readings"]}
+
+    assert names("--with", "baseline") - names() == {"baseline"}
+    unknown = empty.mlfix("probe", "--with", "no-such-probe", "--", PYTHON, "train.py")
+    assert unknown.exit_code == 2
+    assert "no probe 'no-such-probe'" in unknown.stderr
+
+
 @pytest.mark.slow
 @pytest.mark.parametrize("program", ["", "import signal\nsignal.signal(signal.SIGTERM, lambda *_: None)\n"])
 def test_ctrl_c_ends_all_and_leaves_nothing(

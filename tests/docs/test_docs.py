@@ -13,14 +13,18 @@ import click
 import pytest
 from click.testing import CliRunner
 from mlfix.analyzer.project.settings import Settings, load_settings
+from mlfix.analyzer.runtime.agent.probe import Probe
+from mlfix.analyzer.runtime.readings import probes
 from mlfix.cli.commands import cli
 from mlfix.cli.formats import FORMATS
+from mlfix.cli.probe_page import probe_as_markdown, probe_summary
 from mlfix.rules import all_rules
 
 from ..rules import harness
 from ..rules.test_cases import SECTIONS
 
 ROOT = Path(__file__).resolve().parents[2]
+PROBE_SECTIONS = ("What it measures", "Healthy", "When it is not", "Limits", "What to do")
 PAGES = [ROOT / "README.md", ROOT / "CONTRIBUTING.md", ROOT / "CHANGELOG.md", *(ROOT / "docs").rglob("*.md")]
 
 
@@ -34,17 +38,30 @@ def generate() -> ModuleType:
     return module
 
 
-def test_the_rule_pages_are_up_to_date(generate: ModuleType) -> None:
+def test_the_pages_are_up_to_date(generate: ModuleType) -> None:
     assert generate.outdated() == [], "run `make docs`"
 
 
 def test_generating_writes_what_is_missing_and_removes_what_is_left_over(generate: ModuleType, tmp_path: Path) -> None:
-    (tmp_path / "gone.md").write_text("an old rule")
+    (tmp_path / "rules").mkdir()
+    (tmp_path / "rules" / "gone.md").write_text("an old rule")
     changed = generate.write(tmp_path)
-    assert changed == sorted({"gone.md", "index.md", *(f"{r.name}.md" for r in all_rules())})
+    rules, known = ["gone", "index", *(r.name for r in all_rules())], ["index", *(p.name for p in probes())]
+    assert changed == sorted([*(f"rules/{r}.md" for r in rules), *(f"probes/{p}.md" for p in known)])
     assert generate.outdated(tmp_path) == generate.write(tmp_path) == []
-    (tmp_path / "index.md").write_text("edited by hand")
-    assert generate.outdated(tmp_path) == ["index.md"]
+    (tmp_path / "probes" / "index.md").write_text("edited by hand")
+    assert generate.outdated(tmp_path) == ["probes/index.md"]
+
+
+@pytest.mark.parametrize("probe", probes(), ids=lambda p: p.name)
+def test_a_probe_documents_itself(probe: Probe) -> None:
+    text = probe_as_markdown(probe)
+    assert [s for s in PROBE_SECTIONS if f"\n## {s}\n" not in text] == []
+    assert re.search(r"^Source: \S.*\.$", text, re.MULTILINE)
+    summary = probe_summary(probe)
+    assert summary.endswith(".")
+    assert summary not in PROBE_SECTIONS
+    assert probe.look_next.endswith((".", "?"))
 
 
 def test_every_command_setting_and_format_is_documented() -> None:

@@ -20,7 +20,9 @@ MOST_SECONDS = 3.0  # for the first views; a slower dataset is looked at in fewe
 
 
 class AugmentationVariety(Probe):
-    """What it measures
+    """Whether an item is seen in a new view in each epoch, where it is meant to be.
+
+    What it measures
     ----------------
     When the run ends, up to four items of each training dataset are made again, in four epochs: before each of them the
     generators of torch, Python and NumPy get a state that they have not had, and ``set_epoch`` is called where the

@@ -18,7 +18,9 @@ LOSSES = ("cross_entropy", "nll_loss", "binary_cross_entropy", "binary_cross_ent
 
 
 class Baseline(Probe):
-    """What it measures
+    """Whether a small network learns anything of the labels.
+
+    What it measures
     ----------------
     The batches of the first training pass whose labels are known: the field that a classification loss got as its
     target. When the run ends, a small network (convolutions for images, else two dense layers) is trained on three

@@ -18,7 +18,9 @@ MOST_FIELDS = 32
 
 
 class DataContract(Probe):
-    """What it measures
+    """Whether each field of a batch keeps its form, and the model is given the same in training and evaluation.
+
+    What it measures
     ----------------
     The first batches of each loader, field by field (``0``, ``target.boxes`` ...), and what the model is given in
     training and in evaluation: type, shape, layout, range, share of NaN; boxes, keypoints and masks against the size of

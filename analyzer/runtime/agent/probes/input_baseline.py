@@ -17,7 +17,9 @@ MOST_VALUES = 20_000_000  # of inputs that are kept
 
 
 class InputBaseline(Probe):
-    """What it measures
+    """Whether the output depends on the input at all.
+
+    What it measures
     ----------------
     When the run ends, each root module that was trained runs again, in evaluation mode and without gradients, on an
     input of the training and on zeros in its place, with the same random numbers. The value is the largest difference

@@ -20,7 +20,9 @@ _THIN = tuple(
 
 
 class LoopCalls(Probe):
-    """What it measures
+    """How often each line calls torch in a forward pass.
+
+    What it measures
     ----------------
     The calls of torch functions between one backward pass and the next, by the line of the user's code that makes them:
     an exact count. Calls that a library makes for a line (a module of torch, a model of another package) are in the

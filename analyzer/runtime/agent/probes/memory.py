@@ -26,7 +26,9 @@ class _Alive:
 
 
 class Memory(Probe):
-    """What it measures
+    """How much memory training takes, what holds it, and whether graphs of past losses are left behind.
+
+    What it measures
     ----------------
     The peak of the run (of the GPU where there is one, else of the process), and what holds it: parameters, gradients,
     the optimizer's state, and what one forward pass saves for its backward pass, with the lines that save most. Also,

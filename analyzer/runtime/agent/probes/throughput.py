@@ -19,7 +19,9 @@ BETWEEN_SAMPLES = 0.2  # seconds; the driver's own window is about as long
 
 
 class Throughput(Probe):
-    """What it measures
+    """Where a step's time goes, and whether the GPU is kept busy.
+
+    What it measures
     ----------------
     The time of a step, after the first three, in parts: waiting for data, forward (with whatever else the loop does),
     backward, optimizer. On a GPU also the driver's utilisation, sampled five times a second while steps are taken; it

@@ -16,7 +16,9 @@ TRIED = 3  # items, to see which generators are drawn from
 
 
 class WorkerSeeds(Probe):
-    """What it measures
+    """Whether loader workers draw random numbers of their own.
+
+    What it measures
     ----------------
     The random states in the workers of each training loader, right after they were set up: of torch, Python and NumPy,
     and of generators that the dataset keeps for itself. When the run ends, some items are made from different states,
