@@ -55,6 +55,7 @@ def main():
             loss.backward()
             opt.step()
         validate(judged, held_out)
+    return model
 
 main()
 """
