@@ -36,6 +36,8 @@ class SavedTensors:
         """The module is about to run."""
         if self._is_on or not hasattr(self._autograd, "_push_saved_tensors_default_hooks"):
             return
+        if self.session.saved_hooks:
+            return  # inside of the program's own, ours would take what a checkpoint or an offload is to handle
         self._own |= {_key(p) for p in root.parameters()} | {_key(b) for b in root.buffers()}
         try:
             self._autograd._push_saved_tensors_default_hooks(self._pack, _same)

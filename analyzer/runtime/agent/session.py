@@ -55,6 +55,7 @@ class Session:
         self.backward_sites: Dict[str, int] = {}  # how often backward was called, by place, in sampled steps
         self.current: Any = None  # the pass over a loader that handed out the last batch
         self.has_saved_hooks = False  # checkpoints and offloading: a second backward would do their work twice
+        self.saved_hooks = 0  # how many of these hooks are on at the moment
         self.probe_seconds: Dict[str, float] = {}
         self.listeners: Dict[str, List[Probe]] = {name: [] for name in HOOKS}
         self.shared: Dict[str, Any] = {}  # what several probes need and one computes

@@ -43,17 +43,26 @@ def install(session: Session) -> None:
         return result
 
     torch.autograd.backward = backward
-    hooks = torch.autograd.graph.saved_tensors_hooks
-    hooks.__enter__ = _noting(session, hooks.__enter__)
+    _note_saved_hooks(session)
 
 
-def _noting(session: Session, real: Any) -> Any:
-    @functools.wraps(real)
+def _note_saved_hooks(session: Session) -> None:
+    """Note where the program has hooks of its own on what autograd saves: checkpoints, offloading."""
+    hooks = session.torch.autograd.graph.saved_tensors_hooks
+    real_enter, real_exit = hooks.__enter__, hooks.__exit__
+
+    @functools.wraps(real_enter)
     def enter(self: Any) -> Any:
         session.has_saved_hooks = True
-        return real(self)
+        session.saved_hooks += 1
+        return real_enter(self)
 
-    return enter
+    @functools.wraps(real_exit)
+    def leave(self: Any, *args: Any) -> Any:
+        session.saved_hooks -= 1
+        return real_exit(self, *args)
+
+    hooks.__enter__, hooks.__exit__ = enter, leave
 
 
 def _before(session: Session, tensors: Any) -> None:
