@@ -117,7 +117,10 @@ def _late_loss(run: Run) -> float | None:
 
 
 def _pace(run: Run) -> float | None:
-    times = [dt for e in run.trace.events("step")[1:] if (dt := number(e.get("dt"))) is not None]
+    steps = run.trace.events("step")[1:]
+    # Steps in which single functions are watched are slow by our doing.
+    own = [e for e in steps if not e.get("watched")] or steps
+    times = [dt for e in own if (dt := number(e.get("dt"))) is not None]
     return median(times) if times else None
 
 
