@@ -51,6 +51,9 @@ GOALS = {
     "word_language_model": Goal("valid ppl", operator.lt, 5.0),
 }
 
+UNSEEN = ["angle-conversion", "class-prior"]
+"""Probes of what no program here has: angles in degrees, a prior that the configuration names."""
+
 
 @pytest.fixture(scope="module")
 def traces(tmp_path_factory: pytest.TempPathFactory) -> dict[str, dict[str, Trace]]:
@@ -62,6 +65,14 @@ def traces(tmp_path_factory: pytest.TempPathFactory) -> dict[str, dict[str, Trac
 
 def test_every_program_is_listed() -> None:
     assert sorted(GOALS) == sorted(p.stem for p in HEALTHY.glob("*.py"))
+
+
+def test_the_probes_are_not_silent_for_want_of_sight(traces: dict[str, dict[str, Trace]]) -> None:
+    found: dict[str, set[str]] = {}
+    for trace in traces["bounded"].values():
+        for reading in collect(trace, healthy_ranges(knowledge.healthy_ranges(), {})):
+            found.setdefault(reading.probe, set()).add(reading.status)
+    assert sorted(probe for probe, statuses in found.items() if "healthy" not in statuses) == UNSEEN
 
 
 @pytest.mark.parametrize("name", GOALS)

@@ -26,6 +26,7 @@ class Known:
         self.is_trainable = bool(parameter.requires_grad)
         self.is_local = hasattr(parameter, "to_local")  # a distributed tensor: other processes hold the rest
         self.is_reached = False
+        self.is_owned = False  # by an optimizer at some time; a program with two stages lets go of the first's
         self.is_called = False
         self.first = parameter.detach().reshape(-1)[:8].clone() if self.count and not self.is_local else None
 

@@ -101,6 +101,7 @@ class Paths:
         number = session.steps.number(optimizer)
         if number not in self.ever:
             self.ever[number] = Ever(session.torch, gradients)
+            self._own(set(self.ever[number].ids))
         self.ever[number].add(gradients)
         if self.ever[number].steps in _WRITTEN_AT:
             self.write()
@@ -116,7 +117,7 @@ class Paths:
         for ever in self.ever.values():
             norms.update(ever.by_id())
             present.update(ever.ids[i] for i in ever.present)
-        owned = {id(p) for o in session.live(session.built) for g in o.param_groups for p in g["params"]}
+        owned = self._own({id(p) for o in session.live(session.built) for g in o.param_groups for p in g["params"]})
         called = session.forwards.called
         for known in self.known.values():
             known.is_called = known.is_called or known.owner() in called
@@ -134,6 +135,12 @@ class Paths:
             stale=self._stale(norms),
             classes=classes_with(session, alive),
         )
+
+    def _own(self, ids: Set[int]) -> Set[int]:
+        """Note parameters as an optimizer's; all that ever were one's come back."""
+        for i in ids & self.known.keys():
+            self.known[i].is_owned = True
+        return ids | {i for i, k in self.known.items() if k.is_owned}
 
     def _head(
         self, head: Head, norms: Dict[int, float], owned: Set[int], alive: Set[int], by_hand: Set[str]

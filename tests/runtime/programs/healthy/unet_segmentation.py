@@ -98,7 +98,7 @@ def main(epochs=3, checkpoint_dir="checkpoints"):
     os.makedirs(checkpoint_dir, exist_ok=True)
     np.random.seed(2)
     torch.manual_seed(2)
-    train_loader = DataLoader(Cells(192, seed=0, augment=True), batch_size=16, shuffle=True)
+    train_loader = DataLoader(Cells(192, seed=0, augment=True), batch_size=16, shuffle=True, num_workers=2)
     val_loader = DataLoader(Cells(48, seed=1, augment=False), batch_size=16)
     net = UNet()
     optimizer = torch.optim.RMSprop(net.parameters(), lr=1e-3, weight_decay=1e-8, momentum=0.9)
