@@ -3,8 +3,9 @@
 Each model trains in a process of its own that holds the agent. Blocks of steps with the agent switched off and on take
 turns (off on, on off, ...), so that what else the machine does hits both alike. Three arms: `off`; `on`, the pace that
 users get, where the agent looks closely at as many steps as it can afford; `close`, where it looks closely at every
-step, as it does at a run's first eight. CPU time of the process counts, in one thread; wall time is shown beside it.
-An interval holds the middle half of the ratios of neighbouring blocks.
+step, as it does at a run's first eight. CPU time of the process counts, in one thread; wall time is shown beside it,
+and is what the agent itself takes for each probe. An interval holds the middle half of the ratios of neighbouring
+blocks.
 
     python benchmarks/overhead.py                       # every model; some minutes
     python benchmarks/overhead.py --only resnet18 --pairs 4
@@ -45,7 +46,7 @@ class Model:
 MODELS = {
     "resnet18": Model("resnet18", 16, 6),
     "vit": Model("vit", 16, 10),
-    "small-cnn": Model("small_cnn", 32, 60),
+    "small-cnn": Model("small_cnn", 64, 40),
 }
 
 
@@ -285,13 +286,14 @@ def report(measured: Measured) -> str:
     ]
     lines.append(f"  {'arm':8}{'cpu ms':>10}{'wall ms':>10}{'cpu ratio':>12}  {'(middle half)':20}{'wall ratio':>11}")
     for arm in ARMS:
-        cpu, wall = (statistics.median(s[arm]) * 1e3 for s in (measured.cpu, measured.wall))
-        line = f"  {arm:8}{cpu:10.2f}{wall:10.2f}"
+        in_cpu, in_wall = (statistics.median(s[arm]) * 1e3 for s in (measured.cpu, measured.wall))
+        line = f"  {arm:8}{in_cpu:10.2f}{in_wall:10.2f}"
         if arm != "off":
             middle, low, high = overhead(measured, arm, measured.cpu)
             spread = f"({low:+.1%} .. {high:+.1%})"
             line += f"{1 + middle:12.3f}  {spread:20}{1 + overhead(measured, arm, measured.wall)[0]:11.3f}"
         lines.append(line)
+    wall = statistics.median(measured.wall["off"])
     lines.append(
         f"  {'probe':26}{'on, us a step':>15}{'of a step':>11}{'close, us':>12}{'of a step':>11}{'first, ms':>11}"
     )
@@ -301,7 +303,7 @@ def report(measured: Measured) -> str:
         for arm in ("on", "close"):
             row = measured.probes[arm]
             spent = sum(row.values()) if probe == "all probes" else row.get(probe, 0.0)
-            shares.append(f"{spent * 1e6:>{15 if arm == 'on' else 12}.0f}{spent / step:>11.2%}")
+            shares.append(f"{spent * 1e6:>{15 if arm == 'on' else 12}.0f}{spent / wall:>11.2%}")
         named = {k: v for k, v in measured.first.items() if not k.startswith("(")}
         first = sum(named.values()) if probe == "all probes" else named.get(probe, 0.0)
         lines.append(f"  {probe:26}{shares[0]}{shares[1]}{first * 1e3:11.1f}")
