@@ -48,6 +48,8 @@ class BatchMixing(Probe):
 
     def on_batch(self, session: Session, loader: Any, batch: Any, role: str) -> None:
         """Note how many samples a batch has."""
+        if self.kept:
+            return
         fields = list(batch.values()) if isinstance(batch, dict) else batch
         first: Any = next(iter(fields), None) if isinstance(fields, (list, tuple)) else fields
         is_tensor = isinstance(first, session.torch.Tensor) and first.dim() > 0
