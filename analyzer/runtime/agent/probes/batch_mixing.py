@@ -37,7 +37,7 @@ class BatchMixing(Probe):
     """
 
     name: ClassVar[str] = KIND
-    rules: ClassVar[Tuple[str, ...]] = ("batch-mixed-by-reshape",)
+    rules: ClassVar[Tuple[str, ...]] = ("flatten-batch",)
     unit: ClassVar[str] = "share of the gradient"
     look_next: ClassVar[str] = "Look for a `view`, `reshape` or `softmax(dim=0)` over the batch in `forward`."
 

@@ -34,7 +34,7 @@ class ClassPrior(Probe):
     """
 
     name: ClassVar[str] = KIND
-    rules: ClassVar[Tuple[str, ...]] = ("class-prior-mismatch",)
+    rules: ClassVar[Tuple[str, ...]] = ("prior-mismatch",)
     unit: ClassVar[str] = "labels' share - prior"
     look_next: ClassVar[str] = "Count the labels of the whole training set, and put that share into the configuration."
 

@@ -38,7 +38,7 @@ class Embedding(Probe):
     """
 
     name: ClassVar[str] = KIND
-    rules: ClassVar[Tuple[str, ...]] = ("missing-diagonal-mask", "head-not-in-loss", "dead-embedding-head")
+    rules: ClassVar[Tuple[str, ...]] = ("missing-diagonal-mask", "untrained-head", "no-crop-jitter")
     unit: ClassVar[str] = "spread of normalised vectors"
     look_next: ClassVar[str] = "Print the mean cosine of different samples' embeddings: what pushes them apart?"
     functions: ClassVar[FrozenSet[str]] = frozenset({*_PRODUCTS, "cross_entropy"})

@@ -31,7 +31,7 @@ class EvaluationMode(Probe):
     """
 
     name: ClassVar[str] = KIND
-    rules: ClassVar[Tuple[str, ...]] = ("missing-eval-mode", "functional-dropout")
+    rules: ClassVar[Tuple[str, ...]] = ("missing-eval-mode", "train-mode-not-restored")
     unit: ClassVar[str] = "modules in training mode"
     look_next: ClassVar[str] = "Call `model.eval()` before the validation loop and `model.train()` after it."
 

@@ -32,7 +32,7 @@ class InitialLoss(Probe):
     """
 
     name: ClassVar[str] = KIND
-    rules: ClassVar[Tuple[str, ...]] = ("unnormalised-input", "scaled-logits")
+    rules: ClassVar[Tuple[str, ...]] = ("split-normalization", "activation-loss-mismatch")
     unit: ClassVar[str] = "loss / ln C"
     look_next: ClassVar[str] = "Print mean and standard deviation of the model's inputs and of its first logits."
 

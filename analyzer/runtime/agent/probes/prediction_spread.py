@@ -35,7 +35,7 @@ class PredictionSpread(Probe):
     """
 
     name: ClassVar[str] = KIND
-    rules: ClassVar[Tuple[str, ...]] = ("softmax-before-cross-entropy", "batchnorm-head", "head-not-in-loss")
+    rules: ClassVar[Tuple[str, ...]] = ("activation-loss-mismatch", "batchnorm-head", "dropped-input")
     unit: ClassVar[str] = "standard deviation over samples"
     look_next: ClassVar[str] = "Print mean and spread of each layer's output over one batch: where does the spread end?"
 

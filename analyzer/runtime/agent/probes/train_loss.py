@@ -30,11 +30,11 @@ class TrainLoss(Probe):
 
     name: ClassVar[str] = "train-loss"
     rules: ClassVar[Tuple[str, ...]] = (
-        "head-not-in-loss",
-        "zero-grad-missing",
-        "optimizer-misses-parameters",
+        "missing-zero-grad",
+        "parameters-not-optimized",
+        "activation-loss-mismatch",
         "double-deg2rad",
-        "softmax-before-cross-entropy",
+        "untrained-head",
     )
     unit: ClassVar[str] = "last third / first third"
     look_next: ClassVar[str] = (

@@ -35,7 +35,7 @@ class ValidationLoss(Probe):
     """
 
     name: ClassVar[str] = KIND
-    rules: ClassVar[Tuple[str, ...]] = ("half-precision-validation", "stale-evaluation-model", "ema-not-updated")
+    rules: ClassVar[Tuple[str, ...]] = ("val-autocast", "state-dict-not-called")
     unit: ClassVar[str] = "validations that differ"
     look_next: ClassVar[str] = (
         "Print a sum of the evaluated model's weights before each validation, and the dtype of its outputs."
