@@ -149,6 +149,12 @@ class Session:
                 for probe in list(listeners):
                     self._timed(probe.name, getattr(probe, hook), self, *arguments)
 
+    def dismiss(self, probe: Probe, *hooks: str) -> None:
+        """Tell a probe no longer by some hooks: it has seen what it wanted, and each call costs."""
+        for hook in hooks:
+            if probe in self.listeners[hook]:
+                self.listeners[hook].remove(probe)
+
     def guarded(self, name: str, call: Callable[..., Any], *arguments: Any) -> None:
         """Run agent code so that the program cannot notice: no gradients, modes or random numbers, no error."""
         with self.aside():

@@ -49,11 +49,15 @@ class AugmentationVariety(Probe):
     def on_start(self, session: Session) -> None:
         """Nothing is known of any dataset yet."""
         self.loaders: Dict[int, Dict[str, Any]] = {}
+        self.begun: Set[int] = set()  # datasets whose present pass was noted
         self.marks: Dict[int, List[Dict[str, Any]]] = {}  # what set_epoch may change, at the start of passes
 
     def on_batch(self, session: Session, loader: Any, batch: Any, role: str) -> None:
         """Note how the loader works, and the state of what ``set_epoch`` may change."""
         dataset = getattr(loader, "dataset", None)
+        if id(dataset) in self.begun:
+            return
+        self.begun.add(id(dataset))
         workers = getattr(loader, "num_workers", 0)
         persistent = bool(workers and getattr(loader, "persistent_workers", False))
         known = self.loaders.setdefault(id(dataset), {"passes": 0})
@@ -67,6 +71,7 @@ class AugmentationVariety(Probe):
 
     def on_epoch(self, session: Session, loader: Any, role: str, index: int, batches: int) -> None:
         """Count the training passes over each dataset."""
+        self.begun.discard(id(getattr(loader, "dataset", None)))
         known = self.loaders.get(id(getattr(loader, "dataset", None)))
         if known is not None and role == "train":
             known["passes"] += 1
@@ -132,7 +137,7 @@ class AugmentationVariety(Probe):
         if share == 0:
             told = "items of %s are the same in each of %d epochs" % (worst["dataset"], worst["epochs"])
             reason = (worst.get("reseeding") or {}).get("why")
-            told += ": %s" % reason if reason else ", and use no generator of their own"
+            told += ", as samples that they draw: %s" % reason if reason else ", and use no generator of their own"
         return well(share, told)
 
 

@@ -13,7 +13,7 @@ from ..probe import healthy as well
 if TYPE_CHECKING:
     from ..session import Session
 
-LOOKED_AT = 24  # batches of each loader, and inputs of each root module and mode
+LOOKED_AT = 12  # batches of each loader, and inputs of each root module and mode
 MOST_FIELDS = 32
 
 

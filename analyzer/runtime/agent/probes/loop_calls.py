@@ -73,6 +73,8 @@ class LoopCalls(Probe):
         rows.sort(key=lambda row: -row[1])
         session.emit(self.name, calls=self.total, sites=rows[:TOP])
         self.is_over = session.micro + 1 == COUNTED[-1]
+        if self.is_over:
+            session.dismiss(self, "on_call", "on_backward", "on_backward_done")
 
     def on_backward_done(self, session: Session) -> None:
         """The next forward pass begins."""

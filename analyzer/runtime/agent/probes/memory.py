@@ -16,6 +16,7 @@ if TYPE_CHECKING:
     from ..session import Session
 
 MEASURED_STEP = 2  # its first forward pass: gradients and the optimizer's state are there
+MOST_GRAPHS = 100
 OLD = 3  # backward passes after which a loss's graph should be gone
 _OUT_OF_MEMORY = re.compile(r"out of memory|can't allocate memory|not enough memory", re.IGNORECASE)
 _MIB = 2.0**20
@@ -55,6 +56,7 @@ class Memory(Probe):
         self.is_measured = False
         self.graphs: List[Any] = []
         self.on_device: List[Tuple[int, int]] = []  # step and bytes on the GPU after it
+        self.held: Dict[str, int] = {}
 
     def on_forward_begins(self, session: Session, root: Any, inputs: Tuple[Any, ...]) -> None:
         """Count what is saved, in the chosen step."""
@@ -80,22 +82,26 @@ class Memory(Probe):
             self.saved.end()
             top = sorted(self.saved.by_site.items(), key=lambda row: -row[1])[:5]
             session.emit(self.name, saved=self.saved.total, sites=[[site, size] for site, size in top])
+            session.dismiss(self, "on_forward_begins", "on_forward")
+        if len(self.graphs) >= MOST_GRAPHS:
+            session.dismiss(self, "on_backward")
 
     def on_step(self, session: Session, optimizer: Any, skipped: bool) -> None:
-        """What is on the GPU between two steps."""
+        """What holds memory, and what is on the GPU between two steps."""
+        if not self.held and session.step + 1 >= MEASURED_STEP:
+            self.held = _holders(session)
         cuda = session.torch.cuda
         if session.sampling and cuda.is_available() and cuda.is_initialized():
             self.on_device.append((session.step, cuda.memory_allocated()))
+        elif self.held and not cuda.is_available():
+            session.dismiss(self, "on_step")
 
     def on_stop(self, session: Session) -> None:
         """Write the peak and what holds it."""
-        parameters = [p for _, p in session.named_parameters()]
         old = self.graphs[:-OLD]
         session.emit(
             self.name,
-            parameters=sum(_size(p) for p in parameters),
-            gradients=sum(_size(p.grad) for p in parameters if p.grad is not None),
-            optimizer=sum(_size(v) for v in _optimizer_tensors(session)),
+            **(self.held or _holders(session)),
             graphs=len(old),
             held=sum(1 for graph in old if graph() is not None),
             resident=_resident(),
@@ -157,6 +163,15 @@ def _growth(rows: List[Any]) -> float:
     pairs = [(later[i], later[i + 1]) for i in range(len(later) - 1)]
     gains = [(b[1] - a[1]) / float(max(b[0] - a[0], 1)) for a, b in pairs]
     return min(gains) / float(max(later[0][1], 1)) if min(gains) > 0 else 0.0
+
+
+def _holders(session: Session) -> Dict[str, int]:
+    parameters = [p for _, p in session.named_parameters()]
+    return {
+        "parameters": sum(_size(p) for p in parameters),
+        "gradients": sum(_size(p.grad) for p in parameters if p.grad is not None),
+        "optimizer": sum(_size(v) for v in _optimizer_tensors(session)),
+    }
 
 
 def _size(tensor: Any) -> int:

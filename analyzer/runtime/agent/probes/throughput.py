@@ -62,7 +62,9 @@ class Throughput(Probe):
                 self.gpu = Utilisation(session.torch)
         self.sampled = now
         used = self.gpu.percent() if self.gpu is not None else None
-        if used is not None:
+        if used is None:
+            session.dismiss(self, "on_step")
+        else:
             session.emit(self.name, used=used, since=now - self.began)
 
     def conclude(self, trace: Any, healthy: Mapping[str, Any]) -> Reading:
