@@ -80,6 +80,8 @@ def run_environment(
     if len(os.fsencode(temporary)) <= _LONGEST_TEMPORARY:
         temporary.mkdir(exist_ok=True)
         env["TMPDIR"] = str(temporary)
+    # Torch makes this folder in the first step of an optimizer, also where nothing is compiled.
+    env.setdefault("TORCHINDUCTOR_CACHE_DIR", str(folder / "inductor"))
     env.update(
         {
             TRACE_VARIABLE: str(trace),

@@ -44,7 +44,7 @@ def run_program(root: Path, *args: str, timeout: float = 240) -> Outcome:
     for variable, name in (("HOME", "home"), ("TMPDIR", "tmp")):
         (around / name).mkdir(parents=True, exist_ok=True)
         env[variable] = str(around / name)
-    env |= {"PYTHONDONTWRITEBYTECODE": "1", "OMP_NUM_THREADS": "2", "CUDA_VISIBLE_DEVICES": ""}
+    env |= {"PYTHONDONTWRITEBYTECODE": "1", "OMP_NUM_THREADS": "1", "CUDA_VISIBLE_DEVICES": ""}
     before, before_original = files_under(root), files_under(EXAMPLES / root.name)
     done = subprocess.run(
         [sys.executable, "train.py", *args], cwd=root, env=env, capture_output=True, text=True, timeout=timeout

@@ -95,6 +95,7 @@ class Lab:
         scratch.rmdir()  # empty, or this fails
         assert digest(self.root) == before
         assert mounts() == mounted
-        assert list(self.temporary.iterdir()) == []
+        left = [p.name for p in self.temporary.iterdir()]
+        assert left == [], left
         assert processes_with(str(scratch)) == []
         return run

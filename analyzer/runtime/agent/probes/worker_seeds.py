@@ -69,15 +69,14 @@ class WorkerSeeds(Probe):
             if not starts:
                 continue
             dataset = next((d for d in session.kept if id(d) == known["id"]), None)
-            drawn: List[str] = []
-            if dataset is not None and hasattr(type(dataset), "__getitem__"):
-                drawn = _drawn(session, dataset)
+            # The items of a stream cannot be asked for one by one.
+            can_be_asked = hasattr(type(dataset), "__getitem__") and hasattr(type(dataset), "__len__")
             session.emit(
                 self.name,
                 loader=number,
                 dataset=known["dataset"],
                 workers=known["workers"],
-                drawn=drawn if dataset is not None else None,
+                drawn=_drawn(session, dataset) if can_be_asked else None,
                 starts=[[report["states"] for report in start] for start in starts],
             )
 
@@ -86,6 +85,9 @@ class WorkerSeeds(Probe):
         events = trace.events(self.name)
         if not events:
             return not_seen("no training loader with workers was seen")
+        events = [event for event in events if event.get("drawn") is not None]
+        if not events:
+            return not_seen("the items of the loaders with workers cannot be asked for one by one")
         most = 1
         for event in events:
             for states in event["starts"]:
