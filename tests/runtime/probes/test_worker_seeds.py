@@ -98,7 +98,14 @@ def read(trace: Trace) -> Any:
 
 @pytest.fixture(scope="module")
 def traces(tmp_path_factory: pytest.TempPathFactory) -> Mapping[str, Trace]:
-    calls = {**DEFECTS, **HEALTHY, "no workers": "main(of(numpy_noise), 0)"}
+    stream = """
+class Stream(torch.utils.data.IterableDataset):
+    def __iter__(self):
+        return iter([(torch.randn(4), 1)] * 32)
+DataLoader = lambda data, shuffle, **more: torch.utils.data.DataLoader(data, **more)
+main(Stream())
+"""
+    calls = {**DEFECTS, **HEALTHY, "no workers": "main(of(numpy_noise), 0)", "stream": stream}
     programs = {name: f"{HEAD}\n{call}\n" for name, call in calls.items()}
     return run_programs(programs, tmp_path_factory.mktemp("seeds"), steps=12, probes=("worker-seeds",))
 
@@ -137,4 +144,6 @@ def test_spawned_workers_tell_too(tmp_path: Any) -> None:
 @pytest.mark.slow
 def test_without_workers_nothing_is_seen(traces: Mapping[str, Trace]) -> None:
     assert read(traces["no workers"]).status == "not seen"
+    assert not traces["stream"].probe_errors
+    assert "could not be made again" in read(traces["stream"]).why
     assert read(Trace()).status == "not seen"

@@ -71,12 +71,18 @@ class WorkerSeeds(Probe):
             dataset = next((d for d in session.kept if id(d) == known["id"]), None)
             # The items of a stream cannot be asked for one by one.
             can_be_asked = hasattr(type(dataset), "__getitem__") and hasattr(type(dataset), "__len__")
+            drawn: Optional[List[str]] = None
+            try:
+                drawn = _drawn(session, dataset) if dataset is not None else None
+            except Exception:  # a stream, or items that cannot be made here: they say nothing of the program
+                drawn = None
             session.emit(
                 self.name,
                 loader=number,
                 dataset=known["dataset"],
                 workers=known["workers"],
                 drawn=_drawn(session, dataset) if can_be_asked else None,
+                drawn=drawn,
                 starts=[[report["states"] for report in start] for start in starts],
             )
 
@@ -98,7 +104,11 @@ class WorkerSeeds(Probe):
                         told = "%d of %d workers start with the same state of %s, which the items of %s draw from"
                         return unhealthy(alike, told % (alike, len(values), _named(generator), event["dataset"]))
                     most = max(most, alike)
-        event = events[0]
+        if all(event.get("drawn") is None for event in events):
+            return not_seen(
+                "the items of %s could not be made again, to see what they draw from" % events[0]["dataset"]
+            )
+        event = next(e for e in events if e.get("drawn") is not None)
         names = [_named(name) for name in event.get("drawn") or []]
         told = "the items of %s draw from %s" % (
             event["dataset"],
