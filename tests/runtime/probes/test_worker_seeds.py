@@ -145,5 +145,5 @@ def test_spawned_workers_tell_too(tmp_path: Any) -> None:
 def test_without_workers_nothing_is_seen(traces: Mapping[str, Trace]) -> None:
     assert read(traces["no workers"]).status == "not seen"
     assert not traces["stream"].probe_errors
-    assert "could not be made again" in read(traces["stream"]).why
+    assert "cannot be asked for one by one" in read(traces["stream"]).why
     assert read(Trace()).status == "not seen"

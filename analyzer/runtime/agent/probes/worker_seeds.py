@@ -69,8 +69,6 @@ class WorkerSeeds(Probe):
             if not starts:
                 continue
             dataset = next((d for d in session.kept if id(d) == known["id"]), None)
-            # The items of a stream cannot be asked for one by one.
-            can_be_asked = hasattr(type(dataset), "__getitem__") and hasattr(type(dataset), "__len__")
             drawn: Optional[List[str]] = None
             try:
                 drawn = _drawn(session, dataset) if dataset is not None else None
@@ -81,7 +79,6 @@ class WorkerSeeds(Probe):
                 loader=number,
                 dataset=known["dataset"],
                 workers=known["workers"],
-                drawn=_drawn(session, dataset) if can_be_asked else None,
                 drawn=drawn,
                 starts=[[report["states"] for report in start] for start in starts],
             )
@@ -97,23 +94,16 @@ class WorkerSeeds(Probe):
         most = 1
         for event in events:
             for states in event["starts"]:
-                for generator in event.get("drawn") or []:
+                for generator in event["drawn"]:
                     values = [worker.get(generator) for worker in states]
                     alike = max((values.count(v) for v in values if v is not None), default=1)
                     if alike > int(healthy.get("max", 1)):
                         told = "%d of %d workers start with the same state of %s, which the items of %s draw from"
                         return unhealthy(alike, told % (alike, len(values), _named(generator), event["dataset"]))
                     most = max(most, alike)
-        if all(event.get("drawn") is None for event in events):
-            return not_seen(
-                "the items of %s could not be made again, to see what they draw from" % events[0]["dataset"]
-            )
-        event = next(e for e in events if e.get("drawn") is not None)
-        names = [_named(name) for name in event.get("drawn") or []]
-        told = "the items of %s draw from %s" % (
-            event["dataset"],
-            ", ".join(names) or "no generator that could be shared",
-        )
+        event = events[0]
+        names = ", ".join(_named(name) for name in event["drawn"])
+        told = "the items of %s draw from %s" % (event["dataset"], names or "no generator that could be shared")
         return well(most, "%s; each of %d workers has its own" % (told, event["workers"]) if names else told)
 
 
