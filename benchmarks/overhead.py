@@ -145,17 +145,23 @@ class Switch:
         self.session = session
         self.module: Any = importlib.import_module("mlfix.analyzer.runtime.agent.session")
         self.paced = self.module.FULLY_SAMPLED
+        self.arm = "on"
+        self.used = (0.0, 0.0)  # seconds of the `on` arm, and of its probes
 
     def to(self, arm: str) -> None:
-        """Set an arm; the agent's clocks start anew, so that it does not take the pause for one long step."""
+        """Set an arm; the agent's pace counts the `on` arm's time alone, as if its blocks were one run."""
         session = self.session
+        now, spent = time.perf_counter(), sum(session.probe_seconds.values())
+        if self.arm == "on":
+            self.used = (now - session.paced_since[0], spent - session.paced_since[1])
+        self.arm = arm
+        session.paced_since = (now - self.used[0], spent - self.used[1])
         session.is_dead = arm == "off"
         self.module.FULLY_SAMPLED = sys.maxsize if arm == "close" else self.paced
         session.sampling = arm == "close"
         session.forwards.left = 0
         session.forwards.update()
-        session._step_began = session.steps.last = time.perf_counter()
-        session._spent_before = sum(session.probe_seconds.values())
+        session.steps.last = now
 
 
 class Training:

@@ -17,7 +17,8 @@ if TYPE_CHECKING:
 
 HOOKS = tuple(name for name in vars(Probe) if name.startswith("on_"))
 FULLY_SAMPLED = 8
-MOST_SHARE = 0.02  # of a step's time that probes may take; beyond it steps are left out
+MOST_SHARE = 0.02  # of the time after those steps that probes may take; beyond it steps are left out
+MOST_APART = 64  # steps, whatever they cost
 
 
 class Session:
@@ -62,10 +63,7 @@ class Session:
         self.finishers: List[Callable[[], None]] = []  # what hooks still have to write when the run ends
         self.seconds = {"data": 0.0, "backward": 0.0}  # spent since the last step
         self._numbers: Any = weakref.WeakKeyDictionary()
-        self._stride = 1
-        self._step_began = time.perf_counter()
-        self._spent_before = 0.0
-        self._step_seconds: List[float] = []
+        self.paced_since = (0.0, 0.0)  # when the pace began to count, and what probes had taken by then
 
     # What the hooks keep here for each other.
     stopping: Stopping
@@ -227,14 +225,11 @@ class Session:
 
     def step_taken(self) -> None:
         """An optimizer step is over: decide whether the next one is looked at closely."""
-        now = time.perf_counter()
-        spent = sum(self.probe_seconds.values())
-        probes, total = spent - self._spent_before, now - self._step_began
-        if self.sampling and self.step >= FULLY_SAMPLED // 2:
-            own = max(total - probes, 1e-6)
-            self._stride = max(1, round(0.5 + probes / (MOST_SHARE * own)))
-        self._step_began, self._spent_before = now, spent
-        self.sampling = self.step < FULLY_SAMPLED or self.step % self._stride == 0
+        now, spent = time.perf_counter(), sum(self.probe_seconds.values())
+        if self.step <= FULLY_SAMPLED:
+            self.paced_since = (now, spent)
+        began, before = self.paced_since
+        self.sampling = spent - before <= MOST_SHARE * (now - began) or self.step % MOST_APART == 0
 
 
 def _is_child() -> bool:
