@@ -8,6 +8,7 @@ import os
 import shutil
 import subprocess
 import sys
+import tempfile
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -75,11 +76,12 @@ def run_programs(programs: Mapping[str, str | Path | Program], folder: Path, **s
     for name, program in chosen.items():
         (folder / name).mkdir(parents=True)
         jobs[name] = _job(program, folder / name, settings)
-    env = environment() | {"TMPDIR": str(folder)}
-    done = subprocess.run(
-        [sys.executable, str(NURSERY), str(BOOT)],
-        input=json.dumps(jobs), env=env, capture_output=True, text=True, timeout=60 * len(jobs) + 60,
-    )  # fmt: skip
+    # Workers open sockets there, whose paths the kernel limits to 108 bytes: pytest's own folders are too long.
+    with tempfile.TemporaryDirectory(prefix="run-") as temporary:
+        done = subprocess.run(
+            [sys.executable, str(NURSERY), str(BOOT)], env=environment() | {"TMPDIR": temporary},
+            input=json.dumps(jobs), capture_output=True, text=True, timeout=60 * len(jobs) + 60,
+        )  # fmt: skip
     assert done.returncode == 0, done.stderr
     codes = json.loads(done.stdout)
     return {name: _read(program, jobs[name], codes[name]) for name, program in chosen.items()}
