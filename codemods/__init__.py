@@ -9,7 +9,7 @@ from functools import cache
 
 from ..analyzer.checking import Codemod
 
-_STAGES = ("environment", "data", "model", "loss", "optimization")
+_STAGES = ("environment", "data", "model", "loss", "optimization", "precision", "efficiency", "config")
 
 
 STYLE_MARK = "__"

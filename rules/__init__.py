@@ -17,7 +17,7 @@ from ..analyzer.rule import Rule
 if TYPE_CHECKING:
     from .patterns.pattern_rule import PatternRule
 
-STAGES = ("environment", "data", "model", "loss", "optimization")
+STAGES = ("environment", "data", "model", "loss", "optimization", "precision", "efficiency", "config")
 
 
 class BrokenRule(Exception):
