@@ -18,6 +18,7 @@ if TYPE_CHECKING:
     import ast
 
     from ..flow.values.flow import Flow
+    from ..project.configs import ConfigFiles
     from ..project.dependencies import DependencyTable
     from .graphs import Graphs
     from .reach import Reach
@@ -120,6 +121,13 @@ class Project:
         from ..flow.values.flow import Flow
 
         return Flow(self)
+
+    @cached_property
+    def configs(self) -> ConfigFiles:
+        """The repository's configuration files."""
+        from ..project.configs import ConfigFiles
+
+        return ConfigFiles(self.data_files, self.read_other)
 
     @cached_property
     def graphs(self) -> Graphs:

@@ -5,11 +5,12 @@ from __future__ import annotations
 import re
 from urllib.parse import unquote, urlsplit
 
+from ..text import Piece
+from ..yaml_nodes import BadYaml, Node, parse
 from .requirement import Syntax
 from .requirements_txt import logical_lines, read_line
-from .source import Piece, Reading
+from .source import Reading
 from .specifiers import BadSpecifier, conda, exact
-from .yaml_nodes import document
 
 _SPEC = re.compile(r"(?:[^\s:]+::)?(?P<name>[A-Za-z0-9_][\w.-]*?)\s*(?P<rest>(?:[\s=<>!~\[].*)?)$")
 _BRACKET = re.compile(r"\[.*?version\s*=\s*['\"]?(?P<version>[^'\"\]]+)['\"]?.*\]$")
@@ -96,3 +97,12 @@ def _locked(reading: Reading, name: str, version: Piece) -> None:
     except BadSpecifier:
         return
     reading.add(name, specifier, version, (0, len(version.text)), syntax=Syntax.VERSION, text=f"{name} {version.text}")
+
+
+def document(reading: Reading) -> Node | None:
+    """The file's first YAML document, or None with the problem taken down."""
+    try:
+        return parse(reading.source)
+    except BadYaml as error:
+        reading.problem_at(error.line, str(error))
+        return None

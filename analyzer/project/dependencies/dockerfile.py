@@ -6,9 +6,10 @@ import re
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field
 
+from ..text import Piece
 from .requirement import Syntax
 from .shell import commands, install
-from .source import Piece, Reading
+from .source import Reading
 from .specifiers import BadSpecifier, exact, prefix
 
 _INSTRUCTION = re.compile(r"\s*(?P<name>[A-Za-z]+)\s+")

@@ -6,9 +6,10 @@ import re
 from collections.abc import Iterator
 from dataclasses import dataclass
 
+from ..text import Piece
 from .pep508 import record
 from .requirement import Role, Syntax
-from .source import Include, Piece, Reading
+from .source import Include, Reading
 from .specifiers import pep440
 from .toml_tables import add_version
 

@@ -7,8 +7,9 @@ from __future__ import annotations
 
 import re
 
+from ..text import Piece
 from .requirement import Syntax
-from .source import Piece, Reading
+from .source import Reading
 from .specifiers import BadSpecifier, exact, pep440
 from .toml_tables import add_version
 

@@ -9,8 +9,9 @@ from urllib.parse import unquote, urlsplit
 from packaging.requirements import InvalidRequirement, Requirement
 from packaging.utils import InvalidSdistFilename, InvalidWheelFilename, parse_sdist_filename, parse_wheel_filename
 
+from ..text import Piece
 from .requirement import Role, Syntax
-from .source import Piece, Reading
+from .source import Reading
 from .specifiers import BadSpecifier, conda, pep440
 
 _NAME = re.compile(r"\s*([A-Za-z0-9](?:[A-Za-z0-9._-]*[A-Za-z0-9])?)\s*(\[[^\]]*\])?\s*")

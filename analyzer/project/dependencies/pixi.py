@@ -2,10 +2,10 @@
 
 from __future__ import annotations
 
+from ..toml_spans import Document, Key
 from .requirement import Role, Syntax
 from .source import Reading
 from .specifiers import conda, pep440
-from .toml_spans import Document, Key
 from .toml_tables import constraints, document, tables
 
 

@@ -2,12 +2,12 @@
 
 from __future__ import annotations
 
+from ..toml_spans import Document
 from .names import is_development
 from .pixi import read_tables as read_pixi_tables
 from .requirement import Role, Syntax
 from .source import Include, Reading
 from .specifiers import pep440, poetry
-from .toml_spans import Document
 from .toml_tables import add_version, constraints, document, strings, tables, value
 
 

@@ -6,8 +6,9 @@ import re
 from collections.abc import Iterator
 from urllib.parse import urlsplit
 
+from ..text import Piece
 from .pep508 import record
-from .source import Include, Piece, Reading
+from .source import Include, Reading
 
 _COMMENT = re.compile(r"(?:^|(?<=\s))#")
 _OPTION = re.compile(r"--?[A-Za-z][\w-]*")

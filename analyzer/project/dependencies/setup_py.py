@@ -8,9 +8,10 @@ import warnings
 from collections.abc import Iterator
 from itertools import islice
 
+from ..text import Piece
 from .pep508 import record
 from .requirement import Role, Syntax
-from .source import Include, Piece, Reading
+from .source import Include, Reading
 from .specifiers import pep440
 from .toml_tables import add_version
 

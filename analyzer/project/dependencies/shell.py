@@ -5,9 +5,10 @@ from __future__ import annotations
 import re
 from collections.abc import Iterator
 
+from ..text import Piece
 from .conda import record_spec
 from .pep508 import record
-from .source import Piece, Reading
+from .source import Reading
 
 _SEPARATORS = {"&&", "||", ";", "|", "&", "(", ")", "{", "}", "\n"}
 _TOKEN = re.compile(

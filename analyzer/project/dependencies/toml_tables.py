@@ -4,11 +4,12 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterator
 
+from ..text import Piece
+from ..toml_spans import BadToml, Document, Key, parse
 from .pep508 import archive, record
 from .requirement import Role, Syntax
-from .source import Piece, Reading
+from .source import Reading
 from .specifiers import BadSpecifier
-from .toml_spans import BadToml, Document, Key, parse
 
 _STATED_BY = ("version", "url", "path", "file", "git")
 

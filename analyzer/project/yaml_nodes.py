@@ -6,7 +6,7 @@ from collections.abc import Iterable
 from dataclasses import dataclass, field
 from typing import Any
 
-from .source import Piece, Reading, Source
+from .text import Piece, Source
 
 _DEEPEST = 60
 _MOST_NODES = 400_000
@@ -22,11 +22,27 @@ class BadYaml(Exception):
 
 @dataclass
 class Node:
-    """A scalar (`piece`), or a collection (`children`: items, or keys and values in turn); an alias is empty."""
+    """A scalar (`piece`), or a collection (`children`: items, or keys and values in turn); an alias is empty.
+
+    Attributes:
+        piece: a scalar's value with its places.
+        is_mapping: whether the children are keys and values.
+        children: what a collection holds.
+        span: the offsets of a scalar as written, with its quotes; of a collection, its first character twice.
+        is_plain: whether a scalar has no quotes, so that its type follows from its text.
+        anchor: the name that `&name` gives it.
+        alias: the name that `*name` points at.
+        tag: the tag written before it (`!!float`).
+    """
 
     piece: Piece | None = None
     is_mapping: bool = False
     children: list[Node] = field(default_factory=list)
+    span: tuple[int, int] = (0, 0)
+    is_plain: bool = False
+    anchor: str = ""
+    alias: str = ""
+    tag: str = ""
 
     @property
     def text(self) -> str | None:
@@ -42,15 +58,6 @@ class Node:
         """The value under a key of a mapping; an empty node where there is none."""
         pairs = zip(self.children[::2], self.children[1::2], strict=False) if self.is_mapping else ()
         return next((value for name, value in pairs if name.text == key), Node())
-
-
-def document(reading: Reading) -> Node | None:
-    """The file's first YAML document, or None with the problem taken down."""
-    try:
-        return parse(reading.source)
-    except BadYaml as error:
-        reading.problem_at(error.line, str(error))
-        return None
 
 
 def parse(source: Source) -> Node:
@@ -87,10 +94,18 @@ def _build(source: Source, events: Iterable[Any]) -> Node:
         elif isinstance(event, yaml.NodeEvent):
             if len(stack) > _DEEPEST or count > _MOST_NODES:
                 raise BadYaml("is nested too deeply or too large to be read: exclude it", first.line + 1)
-            node = Node(is_mapping=isinstance(event, yaml.MappingStartEvent))
+            node = Node(is_mapping=isinstance(event, yaml.MappingStartEvent), span=(first.index, first.index))
+            node.tag = getattr(event, "tag", None) or ""
+            name = event.anchor or ""
+            if isinstance(event, yaml.AliasEvent):
+                node.alias = name
+            else:
+                node.anchor = name
             stack[-1].children.append(node)
             if isinstance(event, yaml.ScalarEvent):
                 node.piece = source.literal(event.value, first.index, last.index)
+                node.span = (first.index, last.index)
+                node.is_plain = event.implicit[0]
             elif isinstance(event, yaml.CollectionStartEvent):
                 stack.append(node)
     return top.children[0] if top.children else Node()

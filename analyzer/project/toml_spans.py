@@ -1,4 +1,4 @@
-"""Where the strings of a TOML document are written.
+"""Where the keys and values of a TOML document are written.
 
 `tomllib` gives the meaning but no positions. This walk over a text that `tomllib` has already accepted finds the
 literals; each is used only if it reads back as the value that `tomllib` found at the same place.
@@ -13,7 +13,7 @@ from dataclasses import dataclass
 from types import ModuleType
 from typing import Any
 
-from .source import Piece, Source
+from .text import Piece, Source
 
 Key = tuple["str | int", ...]
 """The way to a value: table keys and array indices."""
@@ -36,11 +36,12 @@ class BadToml(Exception):
 
 @dataclass(frozen=True)
 class Document:
-    """A TOML document with the places of its strings."""
+    """A TOML document with the places of its values and keys; collections have no place."""
 
     source: Source
     data: dict[str, Any]
     spans: dict[Key, tuple[int, int]]
+    keys: dict[Key, tuple[int, int]]
 
     def string(self, key: Key) -> Piece | None:
         """The string at a key as it stands in the file, or None where there is no string.
@@ -71,22 +72,23 @@ def parse(source: Source) -> Document:
     text = source.text
     try:
         data = toml.loads(text)
-        spans = _spans(text)
+        spans, keys = _spans(text)
     except RecursionError:
         raise BadToml("nests too deeply: flatten or exclude it") from None
     except ValueError as error:
         found = re.search(r"\(at line (\d+), column \d+\)", str(error))
         line = int(found[1]) if found else text.count("\n") + 1
         raise BadToml(f"is no valid TOML ({error}): mend it", line) from None
-    return Document(source, data, spans)
+    return Document(source, data, spans, keys)
 
 
-def _spans(text: str) -> dict[Key, tuple[int, int]]:
+def _spans(text: str) -> tuple[dict[Key, tuple[int, int]], dict[Key, tuple[int, int]]]:
     try:
-        return _Walk(text.replace("\r\n", " \n")).document()
+        walk = _Walk(text.replace("\r\n", " \n"))
+        return walk.document(), walk.keys
     except (ValueError, IndexError):
-        # The meaning stands without places: the requirements then point at the file and cannot be edited.
-        return {}
+        # The meaning stands without places: what is read then points at the file and cannot be edited.
+        return {}, {}
 
 
 def _library() -> ModuleType:
@@ -102,13 +104,15 @@ def _value(literal: str) -> str | None:
 
 
 class _Walk:
-    """A walk over valid TOML that notes each string's span by its key. CRLF must have been made equally long LF."""
+    """A walk over valid TOML that notes each value's span by its key. CRLF must have been made equally long LF."""
 
     def __init__(self, text: str) -> None:
         self.text = text
         self.pos = 0
         self.spans: dict[Key, tuple[int, int]] = {}
+        self.keys: dict[Key, tuple[int, int]] = {}
         self.array_lengths: dict[Key, int] = {}
+        self.parts: list[tuple[int, int]] = []
 
     def document(self) -> dict[Key, tuple[int, int]]:
         table: Key = ()
@@ -128,6 +132,7 @@ class _Walk:
         keys = self._key()
         for index, key in enumerate(keys):
             path = (*path, key)
+            self.keys.setdefault(path, self.parts[index])
             if array and index == len(keys) - 1:
                 self.array_lengths[path] = self.array_lengths.get(path, 0) + 1
             if path in self.array_lengths:
@@ -137,18 +142,22 @@ class _Walk:
 
     def _pair(self, table: Key) -> None:
         key = self._key()
+        for number, place in enumerate(self.parts, 1):
+            self.keys.setdefault((*table, *key[:number]), place)
         self._expect("=")
         self._space()
         self._read_value((*table, *key))
 
     def _key(self) -> list[str]:
         parts: list[str] = []
+        self.parts = []
         while True:
             self._space()
             match = (_BARE_KEY.match if self.text[self.pos] not in "\"'" else self._quoted_match)(self.text, self.pos)
             if match is None:
                 raise ValueError("a key that cannot be followed")
             self.pos = match.end()
+            self.parts.append(match.span())
             parts.append(match[0] if match[0][0] not in "\"'" else _value(match[0]) or "")
             self._space()
             if not self.text.startswith(".", self.pos):
@@ -170,6 +179,7 @@ class _Walk:
         else:
             match = _OTHER.match(self.text, self.pos)
             self.pos = match.end() if match else self.pos + 1
+            self.spans[key] = (start, start + len(self.text[start : self.pos].rstrip()))
 
     def _skip_string(self, quote: str) -> None:
         if self.text.startswith(quote * 3, self.pos):

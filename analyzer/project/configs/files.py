@@ -1,0 +1,82 @@
+"""The configuration files of a repository, each read when it is asked for."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable
+from functools import cached_property
+
+from ...source.reader import Unreadable
+from .composing import package_of, parts_of
+from .model import ConfigFile, Entry, Key
+from .names import LARGEST, may_be_config
+from .reading import BadConfig, read
+
+_DEEPEST = 6
+
+
+class ConfigFiles:
+    """Read-only view of a repository's configuration files.
+
+    Args:
+        others: every file of the repository that is no Python.
+        read_bytes: reads one; raises ``Unreadable``.
+    """
+
+    def __init__(self, others: Iterable[str], read_bytes: Callable[[str], bytes]) -> None:
+        self._others = tuple(others)
+        self._read_bytes = read_bytes
+        self._files: dict[str, ConfigFile | None] = {}
+
+    @cached_property
+    def paths(self) -> tuple[str, ...]:
+        """The files that may be a program's configuration, by name; none is read for it."""
+        return tuple(path for path in self._others if may_be_config(path))
+
+    @cached_property
+    def known(self) -> frozenset[str]:
+        """The same, to look up in."""
+        return frozenset(self.paths)
+
+    def file(self, path: str) -> ConfigFile | None:
+        """A configuration file; None where it cannot be read, is no mapping at its top, or holds data."""
+        if path not in self._files:
+            self._files[path] = self._read(path)
+        return self._files[path]
+
+    def _read(self, path: str) -> ConfigFile | None:
+        try:
+            data = self._read_bytes(path)
+            if len(data) > LARGEST:
+                return None
+            config = read(path, data.decode("utf-8-sig"))
+        except (Unreadable, UnicodeDecodeError, BadConfig):
+            return None
+        return config if config.root.kind == "mapping" else None
+
+    def find(self, path: str, key: Key, depth: int = 0) -> list[Entry]:
+        """The entries under a key of a composed configuration: the file's own first, then those of its parts.
+
+        Hydra's ``defaults`` lists, ``# @package`` lines and the ``_base_`` of other programs are followed. Which part
+        wins is up to the program; callers that need one value look whether all agree.
+        """
+        config = self.file(path)
+        if config is None or depth > _DEEPEST:
+            return []
+        own = config.get(*key)
+        found = [own] if own is not None else []
+        for part in parts_of(config, self.known):
+            inner = self.file(part.path)
+            package = package_of(inner.text) if inner is not None else None
+            prefix = part.prefix if package is None else package
+            if key[: len(prefix)] == prefix:
+                found += [e for e in self.find(part.path, key[len(prefix) :], depth + 1) if e not in found]
+        return found
+
+    def parts(self, path: str) -> list[str]:
+        """The files that a configuration is composed of, itself first."""
+        found = [path]
+        for current in found:
+            config = self.file(current)
+            if config is not None and len(found) < 100:
+                found += [p.path for p in parts_of(config, self.known) if p.path not in found]
+        return found
