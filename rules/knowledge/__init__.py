@@ -17,6 +17,8 @@ from typing import Any
 from packaging.specifiers import SpecifierSet
 from packaging.version import Version
 
+from ...analyzer.flow.precision.operations import Behaviour, Operations
+
 PACKAGES = ("torch", "torchvision", "torchaudio")
 
 
@@ -183,6 +185,18 @@ def healthy_ranges() -> dict[str, dict[str, Any]]:
         ValueError: a row of the table is not as it must be.
     """
     return {probe: dict(row) for probe, row in _healthy().items()}
+
+
+@cache
+def autocast() -> Operations:
+    """Give what torch's operations do with the types of values under autocast, for :class:`Precisions`."""
+    rows = _load("autocast.yaml")
+    return Operations(
+        {name: Behaviour(row["behaviour"]) for row in rows["operations"] for name in row["names"]},
+        {module: function for row in rows["modules"] for module, function in row["names"].items()},
+        {module: function for row in rows["losses"] for module, function in row["names"].items()},
+        {function: count for row in rows["decisive"] for function, count in row["names"].items()},
+    )
 
 
 @cache

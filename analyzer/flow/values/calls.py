@@ -88,7 +88,8 @@ class Calls:
         found: list[Operand] = []
         for module, scope in self.callees(op):
             arguments = self.bind(call, op.frame, scope)
-            frame = Frame(module, scope, self._with_defaults(arguments, Frame(module, scope)), op.frame.depth + 1)
+            given = self._with_defaults(arguments, Frame(module, scope))
+            frame = Frame(module, scope, given, op.frame.depth + 1, op)
             found += [Operand(value, frame) for value in self._returned_by(scope)]
         return found
 

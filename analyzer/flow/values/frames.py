@@ -22,12 +22,16 @@ LONGEST_TRAIL = 6
 
 @dataclass(frozen=True, eq=False)
 class Frame:
-    """A scope under evaluation. ``arguments`` are the values of its parameters where a call was followed into it."""
+    """A scope under evaluation.
+
+    ``arguments`` are the values of its parameters where a call was followed into it, ``call`` is that call.
+    """
 
     module: Module
     scope: Scope
     arguments: dict[str, Operand] | None = None
     depth: int = 0
+    call: Operand | None = None
 
     @cached_property
     def mark(self) -> int:
