@@ -26,7 +26,7 @@ def everything(_: Finding, __: object) -> bool:
     return True
 
 
-@pytest.mark.parametrize("name", ["simclr3d", "glyph_raster", "music_doa", "text_detector"])
+@pytest.mark.parametrize("name", ["simclr3d", "glyph_raster", "music_doa", "text_detector", "cryoem_pu"])
 def test_safe_fixes_first_and_the_others_later(tmp_path: Path, name: str) -> None:
     root = copy_example(name, tmp_path)
     request = Request(root, all_rules(), all_codemods())

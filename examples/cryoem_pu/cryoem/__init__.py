@@ -1,0 +1,1 @@
+"""Particle patches: classification with few labels."""
