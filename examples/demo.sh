@@ -24,7 +24,7 @@ verify() {
 "
 }
 
-for name in simclr3d glyph_raster music_doa text_detector; do
+for name in simclr3d glyph_raster music_doa text_detector cryoem_pu; do
     cp -R "$here/$name" "$work/$name"
     cd "$work/$name"
     say "$name: mlfix scan"
@@ -40,7 +40,7 @@ verify glyph_raster glyph_raster --steps 12 -- python train.py --epochs 2
 cd "$work/music_doa"
 verify music_doa music_doa --steps 12 -- python train.py --epochs 2
 
-for name in simclr3d glyph_raster music_doa text_detector; do
+for name in simclr3d glyph_raster music_doa text_detector cryoem_pu; do
     cd "$work/$name"
     say "$name: mlfix apply --unsafe"
     mlfix apply . --unsafe --exit-zero
