@@ -69,13 +69,15 @@ class _Case:
 
     def _verdict(self, label: Label, sentence: str) -> Verdict:
         both = {r.seed for r in self.as_is} & {r.seed for r in self.fixed}
+        # What was measured while the changed code never ran belongs to some other place.
+        is_own = label is not Label.NOT_REACHED
         return Verdict(
             finding=self.subject.finding,
             label=label,
             sentence=sentence,
             quantity=self.proof.quantity if self.proof.measurable else "",
-            before=tuple(self.before),
-            after=tuple(self.after),
+            before=tuple(self.before) if is_own else (),
+            after=tuple(self.after) if is_own else (),
             seeds=tuple(sorted(both)),
             diff=self.subject.diff,
             outcomes=outcomes(self.trial.as_is, self.trial.fixed, self._same_loss()),

@@ -71,6 +71,7 @@ def test_code_that_never_runs_is_not_reached() -> None:
     assert before.label is after.label is Label.NOT_REACHED
     assert "train.py:3 never ran as is" in before.sentence
     assert "never ran with the fix" in after.sentence
+    assert before.before == before.after == (), "what was measured belongs to another place"
 
 
 def test_files_that_are_not_python_are_not_asked_for_reach() -> None:
