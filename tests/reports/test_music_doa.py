@@ -1,0 +1,45 @@
+"""The direction-finding report: two loss terms that stay at 0, and a validation loss that is no number to trust."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import pytest
+
+from ..examples.programs import NO_TORCH
+from .acceptance import Bug, Moved, Report, Verified, check, rows_of
+
+pytest.importorskip("torch", reason=NO_TORCH)
+pytestmark = pytest.mark.slow
+
+BUGS = (
+    Bug(
+        "4", "radians converted again: the subspace term", "double-deg2rad", "doa/losses.py", "DoaLoss.subspace_term",
+        Moved("subspace term", lambda before, after: before == 0 and after > 0.1),
+    ),
+    Bug(
+        "4", "and the spread of its steering vectors", "double-deg2rad", "doa/losses.py", "DoaLoss.subspace_term",
+        Moved("spread of the steering vectors", lambda before, after: after > 20 * before),
+    ),
+    Bug(
+        "4", "radians converted again: the contrast term", "double-deg2rad", "doa/spectrum.py", "PeakContrast._pair",
+        Moved("contrast term", lambda before, after: before == 0 and after > 0),
+    ),
+    Bug(
+        "4", "both terms leave 0 in training", "double-deg2rad", "doa/spectrum.py", "PeakContrast._pair", Verified(),
+    ),
+)  # fmt: skip
+
+
+@pytest.fixture(scope="module")
+def report(tmp_path_factory: pytest.TempPathFactory) -> Report:
+    return Report("music_doa", BUGS, tmp_path_factory.mktemp("report"), limits=("--steps", "12"))
+
+
+@rows_of(BUGS)
+def test_bug(report: Report, bug: Bug, record: Any) -> None:
+    check(report, bug, record)
+
+
+def test_nothing_else_is_reported(report: Report) -> None:
+    assert report.unlisted() == []

@@ -1,0 +1,49 @@
+"""The synapse report: what breaks training, what makes it weak, what makes it slow."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import pytest
+
+from ..examples.programs import NO_TORCH
+from .acceptance import Bug, Moved, Report, Verified, check, rows_of
+
+pytest.importorskip("torch", reason=NO_TORCH)
+pytestmark = pytest.mark.slow
+
+LOADER, CUBE, LOSS = "datasets/bbox_loader.py", "datasets/random_cube.py", "losses/nt_xent.py"
+BUGS = (
+    Bug("1", "the real 3-D Swin is not wired in", "unused-backbone", "models/simclr3d.py", "build_backbone", Verified()),
+    Bug("2", "AMP imported from where torch 1.9 has none", "amp-import", "train_simclr.py", "", Verified()),
+    Bug(
+        "4", "the schedule is planned in micro-batches", "scheduler-accumulation", "train_simclr.py", "build_optimizer",
+        Moved("learning rate left at the end", lambda before, after: before > 0.8 and after < 0.02),
+    ),
+    Bug(
+        "6", "argmin chooses 0 where a distance is NaN", "nan-argmin", LOADER, "get_closest_component_mask",
+        Moved("share of cubes that lose their vesicles", lambda before, after: before > 0.05 and after == 0),
+    ),
+    Bug(
+        "13", "each view stays in its own denominator", "missing-diagonal-mask", LOSS, "nt_xent_matrix",
+        Moved("loss beyond its bound", lambda before, after: before > 0.5 and abs(after) < 1e-5),
+    ),
+    Bug(
+        "13", "and in the loop's", "missing-diagonal-mask", LOSS, "nt_xent_loop", Verified(("--loss", "loop")),
+    ),
+    Bug("15", "torchvision's Swin needs another torch", "dependency-pins", "requirements.txt", "", Verified()),
+)  # fmt: skip
+
+
+@pytest.fixture(scope="module")
+def report(tmp_path_factory: pytest.TempPathFactory) -> Report:
+    return Report("simclr3d", BUGS, tmp_path_factory.mktemp("report"))
+
+
+@rows_of(BUGS)
+def test_bug(report: Report, bug: Bug, record: Any) -> None:
+    check(report, bug, record)
+
+
+def test_nothing_else_is_reported(report: Report) -> None:
+    assert report.unlisted() == []
