@@ -35,3 +35,21 @@ def measured(events: list[dict[str, Any]], found: Finding) -> float | None:
 )
 def test_nan_argmin(rows: list[list[Any]], value: float | None) -> None:
     assert measured([{"k": "nan-choice", "sites": rows}], finding("nan-argmin")) == value
+
+
+@pytest.mark.parametrize(
+    ("masks", "value"),
+    [
+        ([], None),
+        ([{"field": "0 channel 1", "median": 0.3, "count": 4}], None),
+        (
+            [
+                {"field": "0 channel 1", "median": 0.3, "count": 40},
+                {"field": "0 channel 2", "median": 3.0, "count": 40},
+            ],
+            0.3,
+        ),
+    ],
+)
+def test_no_crop_jitter(masks: list[dict[str, Any]], value: float | None) -> None:
+    assert measured([{"k": "object-position", "masks": masks}], finding("no-crop-jitter")) == value
