@@ -61,6 +61,10 @@ class Evaluator(ABC, Generic[T]):
             self.flow.nesting -= 1
             self._active.discard(mark)
 
+    def follow(self, source: Source) -> list[Known[T]]:
+        """Everything that a value may be that comes from one source."""
+        return self._from(source)
+
     def _look_through(self, op: Operand) -> list[Known[T]]:
         node = op.node
         if isinstance(node, ast.IfExp):

@@ -40,6 +40,12 @@ class Reaching:
         """Bindings that reach a use; None where no binding of this scope does."""
         return self._uses.get(id(node))
 
+    def changed_from(self, node: ast.AST, key: str) -> frozenset[Binding]:
+        """What a key was before a statement that changes it: ``x += y``, ``x[0] = y``, ``x.fill_(0)``."""
+        return frozenset(
+            b for (made, of, _), m in self._made.items() if made == id(node) and of == key for b in m.previous
+        )
+
     # Statements: each takes the environment before it and gives the one after, None where control does not pass.
 
     def _block(self, body: Iterable[ast.stmt], env: Environment | None) -> Environment | None:

@@ -1,0 +1,180 @@
+"""Writes after which backward fails, since they change what autograd has saved for it."""
+
+from __future__ import annotations
+
+import ast
+from collections.abc import Iterator
+from dataclasses import dataclass
+
+from ...findings import Evidence
+from ...graph.project import Project
+from ...source.module import Module
+from ...source.scopes import Binding, Kind, key_of
+from ..values.frames import Operand
+from ..values.reaching import ordered
+from .aliases import other_names
+from .fates import End, Fate, fate
+from .gradients import Need, Needs
+from .inputs import saved_inputs
+from .modes import is_recorded
+from .saved import SavedResults, Table
+from .writes import How, Write, base_of, writes
+
+
+@dataclass(frozen=True)
+class Break:
+    """One such write.
+
+    Attributes:
+        write: the write.
+        operation: what saved the value.
+        is_input: whether it was saved as what the operation was applied to; else as its result.
+        is_certain: whether the value is that one on every path.
+        name: the name whose memory is written, None where there is none.
+        others: further names of the same memory that are read after the write.
+        is_given: whether the value came in as a parameter of the function that writes.
+        is_element: whether it is an element of a list that is changed, by ``xs[i] += y``.
+        need: whether the value needs a gradient.
+        fate: where its graph ends.
+        trail: the lines that led there.
+    """
+
+    write: Write
+    operation: str
+    is_input: bool
+    is_certain: bool
+    name: ast.expr | None
+    others: tuple[str, ...]
+    is_given: bool
+    is_element: bool
+    need: Need
+    fate: Fate
+    trail: tuple[Evidence, ...]
+
+
+def breaks(module: Module, project: Project, table: Table) -> Iterator[Break]:
+    """The writes of a file after which backward fails, in source order; the first one into each value."""
+    met: set[tuple[int, str]] = set()
+    for write in writes(module, project):
+        base = base_of(write.target, module)
+        key = key_of(base)
+        bindings = _before(write, base, module, project) if key is not None else []
+        mark = (min((id(b) for b in bindings), default=id(write.node)), key or "")
+        if mark in met:
+            continue
+        found = _of_result(write, base, bindings, module, project, table)
+        found = found or _of_input(write, base, bindings, module, project, table)
+        if found is not None:
+            met.add(mark)
+            yield found
+
+
+def _before(write: Write, base: ast.expr, module: Module, project: Project) -> list[Binding]:
+    """The bindings that the written name may have right before the write."""
+    reaching = project.flow.reaching(module.scope_of(write.node))
+    if write.how is How.AUGMENTED:
+        return ordered(reaching.changed_from(write.node, str(key_of(base))))
+    return ordered(reaching.at(base) or frozenset())
+
+
+def _of_result(
+    write: Write, base: ast.expr, bindings: list[Binding], module: Module, project: Project, table: Table
+) -> Break | None:
+    """A write into the result of an operation that saves it."""
+    flow = project.flow
+    frame = flow.frame(module, write.node)
+    search = SavedResults(flow, table)
+    if key_of(base) is None:
+        ways = [search.evaluate(Operand(write.target, frame))]
+    else:
+        ways = [search.follow(s) for b in bindings for s in flow.of_binding(b, frame)]
+    is_element = _is_element_change(write) and not any(k.what is not None for known in ways for k in known)
+    if is_element:
+        ways = [search.follow(s) for s in flow.containers.elements(Operand(base, frame))]
+    saved = [k for known in ways for k in known if k.what is not None]
+    first = saved[0] if saved else None
+    if first is None or first.what is None or not is_recorded(module, write.node, project):
+        return None
+    made = first.what.made
+    need = Needs(flow, table).of(made)
+    if need is Need.NONE:
+        return None
+    is_here = made.module is module and made.frame.scope is frame.scope
+    starts = [made.node] if is_here else []
+    if key_of(base) is not None:
+        starts += _loads(base, bindings, module, project)
+    elif isinstance(write.node, ast.Call):
+        starts.append(write.node)
+    end = fate(module, starts, project)
+    if end.end is End.NOWHERE:
+        return None
+    return Break(
+        write=write,
+        operation=first.what.operation,
+        is_input=False,
+        is_certain=all(known and all(k.what is not None for k in known) for known in ways),
+        name=base if key_of(base) is not None else None,
+        others=other_names(write, base, bindings, module, project),
+        is_given=bool(bindings) and all(b.kind is Kind.PARAMETER for b in bindings),
+        is_element=is_element,
+        need=need,
+        fate=end,
+        trail=first.trail,
+    )
+
+
+def _is_element_change(write: Write) -> bool:
+    """``features[i] += x``: where that is a list, the element itself is changed in place."""
+    return isinstance(write.node, ast.AugAssign) and isinstance(write.node.target, ast.Subscript)
+
+
+def _of_input(
+    write: Write, base: ast.expr, bindings: list[Binding], module: Module, project: Project, table: Table
+) -> Break | None:
+    """A write into what an operation that saves its input was applied to before."""
+    if key_of(base) is None or not bindings:
+        return None
+    for taken in saved_inputs(write, base, bindings, module, project, table):
+        if not is_recorded(module, write.node, project):
+            return None
+        end = fate(module, [taken.node], project)
+        if end.end is End.NOWHERE:
+            continue
+        note = f"`{module.snippet(taken.node)}`: autograd saves `{key_of(base)}` for the backward pass of it"
+        return Break(
+            write=write,
+            operation=taken.operation,
+            is_input=True,
+            is_certain=taken.is_certain,
+            name=base,
+            others=other_names(write, base, bindings, module, project),
+            is_given=all(b.kind is Kind.PARAMETER for b in bindings),
+            is_element=False,
+            need=taken.need,
+            fate=end,
+            trail=(module.evidence(taken.node, note),),
+        )
+    return None
+
+
+def _loads(base: ast.expr, bindings: list[Binding], module: Module, project: Project) -> list[ast.expr]:
+    """The loads of the written name that see the value that was saved, changed or not."""
+    scope = module.scope_of(base)
+    reaching, own = project.flow.reaching(scope), set(bindings)
+    found: list[ast.expr] = []
+    for node in ast.walk(scope.node):
+        if not isinstance(node, (ast.Name, ast.Attribute, ast.Subscript)) or not isinstance(node.ctx, ast.Load):
+            continue
+        if key_of(node) == key_of(base) and _started(reaching.at(node) or frozenset()) & own:
+            found.append(node)
+    return found
+
+
+def _started(bindings: frozenset[Binding]) -> set[Binding]:
+    """Bindings with all those from which their changes started."""
+    found, waiting = set(bindings), list(bindings)
+    while waiting:
+        new = waiting.pop().previous - found
+        found |= new
+        waiting += new
+    return found

@@ -1,0 +1,124 @@
+"""Values that autograd has saved because an operation was applied to them."""
+
+from __future__ import annotations
+
+import ast
+from collections.abc import Iterator
+from dataclasses import dataclass
+
+from ...graph.project import Project
+from ...source.module import Module
+from ...source.scopes import Binding, key_of
+from ..values.frames import Operand
+from ..values.tensors import constant
+from .gradients import Need, Needs
+from .saved import WEIGHTED, Table, applied
+from .writes import Write
+
+_LEAVING = (ast.Return, ast.Raise, ast.Continue, ast.Break)
+_SIGNS: dict[type[ast.operator], str] = {ast.Mult: "*", ast.MatMult: "@", ast.Pow: "**", ast.Div: "/"}
+
+
+@dataclass(frozen=True)
+class Taken:
+    """An operation that saved what it was applied to. ``is_certain``: it surely ran before the write."""
+
+    node: ast.expr
+    operation: str
+    need: Need
+    is_certain: bool
+
+
+def saved_inputs(
+    write: Write, base: ast.expr, bindings: list[Binding], module: Module, project: Project, table: Table
+) -> Iterator[Taken]:
+    """The operations before a write that saved the value that it changes."""
+    flow = project.flow
+    scope = module.scope_of(write.node)
+    frame = flow.frame(module, write.node)
+    reaching, own, key = flow.reaching(scope), set(bindings), key_of(base)
+    needs = Needs(flow, table)
+    last = getattr(write.node, "end_lineno", write.node.lineno)
+    for load in ast.walk(scope.node):
+        if not isinstance(load, (ast.Name, ast.Attribute)) or load is base or load.lineno > last:
+            continue
+        if not isinstance(load.ctx, ast.Load) or key_of(load) != key or not set(reaching.at(load) or ()) & own:
+            continue
+        node = module.parent(load)
+        found: tuple[str, Need] | None = None
+        if (isinstance(node, ast.Call) and load in node.args[:1]) or _is_receiver(load, node, module):
+            call = node if isinstance(node, ast.Call) else module.parent(node)  # pyright: ignore[reportArgumentType]
+            assert isinstance(call, ast.Call)
+            node = call
+            found = _by_call(Operand(call, frame), load, needs, table)
+        elif isinstance(node, ast.BinOp):
+            found = _by_sign(node, load, frame_of=Operand(node, frame), needs=needs)
+        if found is None or found[1] is Need.NONE or not isinstance(node, ast.expr):
+            continue
+        if module.scope_of(node) is not scope or not _runs_before(node, write, module):
+            continue
+        yield Taken(node, found[0], found[1], _is_certain(node, write, module))
+
+
+def _is_receiver(load: ast.expr, node: ast.AST | None, module: Module) -> bool:
+    above = module.parent(node) if node is not None else None
+    return isinstance(node, ast.Attribute) and isinstance(above, ast.Call) and above.func is node
+
+
+def _by_call(op: Operand, load: ast.expr, needs: Needs, table: Table) -> tuple[str, Need] | None:
+    found = applied(op, table, needs.flow)
+    if found is None or found[1].node is not load:
+        return None
+    name = found[0]
+    if name == WEIGHTED:
+        return "its weights", Need.TRAINED
+    return (name, needs.of(op.sub(load))) if name in table.inputs else None
+
+
+def _by_sign(node: ast.BinOp, load: ast.expr, frame_of: Operand, needs: Needs) -> tuple[str, Need] | None:
+    """Arithmetic of two tensors saves a side where the other needs a gradient; a power saves its base."""
+    sign = _SIGNS.get(type(node.op))
+    other = node.right if node.left is load else node.left
+    if sign is None:
+        return None
+    if sign == "**":
+        exponent = constant(node.right)
+        is_saved = node.left is load and isinstance(exponent, (int, float)) and exponent not in (0, 1)
+        return (sign, needs.of(frame_of.sub(load))) if is_saved else None
+    need = needs.of(frame_of.sub(other))
+    if sign == "/" and node.right is load:
+        return sign, min(need, needs.of(frame_of.sub(load)), key=list(Need).index)
+    return (sign, need) if need is Need.TRAINED else None
+
+
+def _runs_before(node: ast.expr, write: Write, module: Module) -> bool:
+    """Whether an operation and a later write run in one pass: not in two branches, nor behind a way out."""
+    inside = {id(a) for a in module.ancestors(write.node)} | {id(write.node)}
+    if (node.lineno, node.col_offset) > (write.node.lineno, write.node.col_offset) and not any(
+        id(a) == id(write.node) for a in module.ancestors(node)
+    ):
+        return False
+    child: ast.AST = node
+    for parent in module.ancestors(node):
+        if isinstance(parent, ast.If) and child is not parent.test:
+            block = parent.body if child in parent.body else parent.orelse
+            if id(parent) in inside:
+                return any(id(s) in inside for s in block)
+            if any(isinstance(s, _LEAVING) for s in block):
+                return False
+        if id(parent) in inside and isinstance(parent, ast.stmt):
+            return True
+        if isinstance(parent, (ast.Lambda, ast.FunctionDef)):
+            return True
+        child = parent
+    return True
+
+
+def _is_certain(node: ast.expr, write: Write, module: Module) -> bool:
+    """Whether no branch around the operation is one in which the write does not stand as well."""
+    inside = {id(a) for a in module.ancestors(write.node)}
+    return all(
+        id(a) in inside
+        for a in module.ancestors(node)
+        if isinstance(a, (ast.If, ast.For, ast.While, ast.Try, ast.IfExp))
+    )

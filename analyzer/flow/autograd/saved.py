@@ -1,0 +1,158 @@
+"""Which values autograd has saved as the result of the operation that made them: of ``exp``, ``softmax``, ``relu``."""
+
+from __future__ import annotations
+
+import ast
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+
+from ...source.scopes import Binding, key_of
+from ..values.construction import Constructions
+from ..values.evaluate import Evaluator
+from ..values.flow import Flow
+from ..values.frames import Known, Operand
+from ..values.tensors import Operation, constant, operation
+
+WEIGHTED = "weighted"
+"""The operation of a layer with weights, which saves its input for them."""
+VIEWS = frozenset(
+    {
+        *("view", "t", "transpose", "swapaxes", "swapdims", "permute", "squeeze", "unsqueeze", "flatten", "narrow"),
+        *("select", "diagonal", "expand", "expand_as", "view_as", "reshape", "unfold", "movedim", "unbind", "chunk"),
+        *("split", "detach", "unflatten"),
+    }
+)
+"""Methods whose result is the same memory: a write into it counts as one into the tensor."""
+_VIEWING = frozenset({"T", "mT", "H", "mH"})
+_CONTAINERS = (ast.Tuple, ast.List, ast.Dict)
+
+
+@dataclass(frozen=True)
+class Table:
+    """What each operation saves, by its last name, and which layers of ``torch.nn`` apply it."""
+
+    results: frozenset[str]
+    inputs: frozenset[str]
+    layers: Mapping[str, str]
+
+
+@dataclass(frozen=True)
+class Saved:
+    """A value that is the saved result of an operation ``made`` there. ``is_view``: it is a view of that result."""
+
+    operation: str
+    made: Operand
+    is_view: bool = False
+
+
+def applied(op: Operand, table: Table, flow: Flow) -> tuple[str, Operand] | None:
+    """The operation of one tensor that a call applies, with the tensor: a function, a method or a layer."""
+    call = op.node
+    if not isinstance(call, ast.Call):
+        return None
+    layer = layer_name(op, flow)
+    if layer:
+        name = table.layers.get(layer, "")
+        return (name, op.sub(call.args[0])) if name and len(call.args) == 1 else None
+    called = operation(op, flow.project)
+    if called is None or (called.is_method and _is_own(called)):
+        return None
+    return called.name, called.tensor
+
+
+def layer_name(op: Operand, flow: Flow) -> str:
+    """The class in ``torch.nn`` of the layer that a call applies; "" for any other call."""
+    call = op.node
+    assert isinstance(call, ast.Call)
+    if isinstance(call.func, ast.Call):
+        name = flow.project.external(op.module, call.func.func) or ""
+        return name.rpartition(".")[2] if name.startswith("torch.nn.") else ""
+    if not isinstance(call.func, (ast.Name, ast.Attribute)) or flow.project.resolve(op.module, call.func) is not None:
+        return ""
+    made = [k.what for k in Constructions(flow).evaluate(op.sub(call.func))]
+    names = {m.name for m in made if isinstance(m.of, str) and m.of.startswith("torch.nn.")}
+    return names.pop() if len(names) == 1 and len(made) == 1 else ""
+
+
+def _is_own(called: Operation) -> bool:
+    """``self.norm(x)`` is no operation on ``self``."""
+    return isinstance(called.tensor.node, ast.Name) and called.tensor.node.id in ("self", "cls")
+
+
+class SavedResults(Evaluator[Saved | None]):
+    """Whether a value's memory is the saved result of the operation that made it; None says that it is not."""
+
+    def __init__(self, flow: Flow, table: Table) -> None:
+        super().__init__(flow)
+        self.table = table
+
+    def expression(self, op: Operand) -> Sequence[Known[Saved | None]] | None:
+        """Operations that save their result end the search; views are looked through; all else is another tensor."""
+        node = op.node
+        if isinstance(node, ast.Call):
+            return self._call(op, node)
+        if isinstance(node, ast.IfExp):
+            # ``relu(layer(x)) if i < last else layer(x)`` in a loop: what comes last decides, and is not known.
+            known = [k for part in (node.body, node.orelse) for k in self.evaluate(op.sub(part))]
+            return known if known and all(k.what is not None for k in known) else [Known(None)]
+        if isinstance(node, ast.Attribute) and node.attr in _VIEWING:
+            return _viewed(self.evaluate(op.sub(node.value)))
+        if isinstance(node, ast.Attribute) and node.attr == "data":
+            return [Known(None)]
+        if isinstance(node, ast.Subscript) and key_of(node) is None:
+            return _viewed(self.evaluate(op.sub(node.value))) if _is_basic(node.slice) else [Known(None)]
+        if isinstance(node, (ast.BinOp, ast.UnaryOp, ast.Compare, ast.Constant, *_CONTAINERS)):
+            return [Known(None)]
+        return None
+
+    def element(
+        self, known: list[Known[Saved | None]], op: Operand, index: tuple[int, ...]
+    ) -> list[Known[Saved | None]]:
+        """A part of a tensor is a view of it; a part of anything else is not known."""
+        return _viewed(known)
+
+    def update(self, known: list[Known[Saved | None]], binding: Binding, op: Operand) -> list[Known[Saved | None]]:
+        """A write into a saved value was the bug already; ``x.exp_()`` saves its result anew."""
+        call = op.node
+        if isinstance(call, ast.Call) and isinstance(call.func, ast.Attribute):
+            name = call.func.attr
+            if name.endswith("_") and name[:-1] in self.table.results:
+                step = op.module.evidence(call, f"`{name}` saves its result for the backward pass")
+                return [Known(Saved(name, op), (step,))]
+        return [Known(None)]
+
+    def _call(self, op: Operand, node: ast.Call) -> Sequence[Known[Saved | None]] | None:
+        found = applied(op, self.table, self.flow)
+        if found is None:
+            return None if not layer_name(op, self.flow) else [Known(None)]
+        name, tensor = found
+        if name in self.table.results and not _is_hard(node):
+            step = op.module.evidence(
+                node, f"`{op.text()}`: autograd saves the result of `{name}` for the backward pass"
+            )
+            return [Known(Saved(name, op), (step,))]
+        if name in VIEWS:
+            return _viewed(self.evaluate(tensor))
+        if self.flow.calls.callees(op):
+            return None
+        return [Known(None)]
+
+
+def _viewed(known: list[Known[Saved | None]]) -> list[Known[Saved | None]]:
+    return [Known(Saved(k.what.operation, k.what.made, True) if k.what is not None else None, k.trail) for k in known]
+
+
+def _is_hard(node: ast.Call) -> bool:
+    """``gumbel_softmax(hard=True)`` gives another tensor."""
+    return any(k.arg == "hard" for k in node.keywords)
+
+
+def _is_basic(index: ast.expr) -> bool:
+    """An index of numbers and slices, which gives a view; masks and index tensors copy."""
+    parts = index.elts if isinstance(index, ast.Tuple) else [index]
+    return all(isinstance(p, ast.Slice) or _is_number(p) for p in parts)
+
+
+def _is_number(node: ast.expr) -> bool:
+    """A literal number, ``None`` or ``...`` in an index."""
+    return isinstance(node, ast.Constant) or constant(node) is not None

@@ -1,0 +1,124 @@
+"""Writes into weights while autograd records, which it refuses at once."""
+
+from __future__ import annotations
+
+import ast
+from collections.abc import Iterator
+from dataclasses import dataclass
+
+from ...findings import Evidence
+from ...graph.project import Project
+from ...source.module import Module
+from ...source.scopes import Kind, Scope, key_of
+from ..values.construction import Constructions
+from ..values.frames import Operand
+from .modes import is_recorded
+from .writes import How, Write, base_of, writes
+
+_LISTS = frozenset({"parameters", "named_parameters"})
+_PARAMETERS = frozenset({"torch.nn.Parameter", "torch.nn.parameter.Parameter"})
+_WEIGHTS = frozenset({"weight", "bias"})
+
+
+@dataclass(frozen=True)
+class WeightWrite:
+    """One such write: the weight's name, and the lines that show that it is one and is trained."""
+
+    write: Write
+    name: ast.expr
+    trail: tuple[Evidence, ...]
+
+
+def weight_writes(module: Module, project: Project) -> Iterator[WeightWrite]:
+    """The writes of a file into weights that need a gradient, outside of ``no_grad``."""
+    for write in writes(module, project):
+        base = base_of(write.target, module)
+        shown = _of_list(write, base, module) or _of_attribute(write, base, module, project)
+        if shown is not None and is_recorded(module, write.node, project):
+            yield WeightWrite(write, base, shown)
+
+
+def _of_list(write: Write, base: ast.expr, module: Module) -> tuple[Evidence, ...] | None:
+    """``for p in model.parameters(): p.add_(p.grad, alpha=-lr)``: what has a gradient to add is trained."""
+    if not isinstance(base, ast.Name) or write.how is How.PART:
+        return None
+    for loop in module.ancestors(write.node):
+        if isinstance(loop, (ast.FunctionDef, ast.AsyncFunctionDef, ast.Lambda)):
+            return None
+        if not isinstance(loop, ast.For) or base.id not in _targets(loop):
+            continue
+        source = loop.iter
+        is_list = (
+            isinstance(source, ast.Call)
+            and isinstance(source.func, ast.Attribute)
+            and source.func.attr in _LISTS
+            and _changes_only(base.id, loop, write)
+        )
+        used = [n for n in ast.walk(write.node) if _is_gradient(n, base.id)]
+        if not is_list or not used:
+            return None
+        return (
+            module.evidence(loop, f"`{base.id}` runs over `{module.snippet(source)}`"),
+            module.evidence(used[0], f"`{base.id}.grad` is there: it is a weight that is trained"),
+        )
+    return None
+
+
+def _targets(loop: ast.For) -> set[str]:
+    return {n.id for n in ast.walk(loop.target) if isinstance(n, ast.Name)}
+
+
+def _changes_only(name: str, loop: ast.For, write: Write) -> bool:
+    """Whether the loop's variable is still the weight at the write: nothing gives the name another value."""
+    others = [
+        n
+        for n in ast.walk(loop)
+        if isinstance(n, ast.Assign) and any(isinstance(t, ast.Name) and t.id == name for t in n.targets)
+    ]
+    frozen = [n for n in ast.walk(loop) if isinstance(n, ast.Attribute) and n.attr in ("requires_grad_", "detach_")]
+    return not others and not frozen and write.node is not loop
+
+
+def _is_gradient(node: ast.AST, name: str) -> bool:
+    return (
+        isinstance(node, ast.Attribute)
+        and node.attr == "grad"
+        and isinstance(node.value, ast.Name)
+        and node.value.id == name
+    )
+
+
+def _of_attribute(write: Write, base: ast.expr, module: Module, project: Project) -> tuple[Evidence, ...] | None:
+    """``self.scale.clamp_(0)`` of an ``nn.Parameter``, or the weight of a layer of torch's."""
+    scope = module.scope_of(write.node)
+    if not isinstance(base, ast.Attribute) or not scope.is_function or not isinstance(write.node, (ast.Call, ast.stmt)):
+        return None
+    if _is_frozen(base, scope):
+        return None
+    made = Constructions(project.flow).evaluate(Operand(base, project.flow.frame(module, write.node)))
+    if made and all(_is_trained(k.what.of, k.what.call) for k in made):
+        call = made[0].what.call
+        note = f"`{key_of(base)}` is a weight: `{call.text()}`"
+        return (call.module.evidence(call.node, note),)
+    if base.attr in _WEIGHTS:
+        layers = Constructions(project.flow).evaluate(Operand(base.value, project.flow.frame(module, write.node)))
+        names = [k.what for k in layers if isinstance(k.what.of, str) and k.what.of.startswith("torch.nn.")]
+        if names and len(names) == len(layers):
+            call = names[0].call
+            return (call.module.evidence(call.node, f"`{key_of(base)}` is the weight of `{call.text()}`"),)
+    return None
+
+
+def _is_trained(of: object, call: Operand) -> bool:
+    if of not in _PARAMETERS or not isinstance(call.node, ast.Call):
+        return False
+    return len(call.node.args) < 2 and not any(k.arg == "requires_grad" for k in call.node.keywords)
+
+
+def _is_frozen(base: ast.Attribute, scope: Scope) -> bool:
+    """Whether any method of the class, or the function, touches the weight's ``requires_grad``."""
+    owner = scope.enclosing_class or scope
+    for node in ast.walk(owner.node):
+        if isinstance(node, ast.Attribute) and node.attr in ("requires_grad", "requires_grad_"):
+            return True
+    return any(b.kind is Kind.PARAMETER for b in scope.bindings.get(str(key_of(base)), ()))

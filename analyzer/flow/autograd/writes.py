@@ -1,0 +1,101 @@
+"""Writes into a tensor's own memory: methods with an underscore, augmented assignments, assignments to a part."""
+
+from __future__ import annotations
+
+import ast
+from collections.abc import Iterator
+from dataclasses import dataclass
+from enum import Enum
+
+from ...graph.project import Project
+from ...source.module import Module
+from ...source.scopes import key_of
+from .saved import VIEWS
+
+_WITH_TWIN = frozenset(
+    {
+        *("abs_", "add_", "addcdiv_", "addcmul_", "clamp_", "clamp_max_", "clamp_min_", "clip_", "cumsum_", "div_"),
+        *("exp_", "floor_", "fmod_", "index_add_", "index_copy_", "index_fill_", "index_put_", "lerp_", "log_"),
+        *("masked_fill_", "masked_scatter_", "mul_", "multiply_", "nan_to_num_", "neg_", "pow_", "reciprocal_"),
+        *("relu_", "remainder_", "round_", "rsqrt_", "scatter_", "scatter_add_", "sigmoid_", "sqrt_", "square_"),
+        *("sub_", "subtract_", "tanh_", "tril_", "triu_", "true_divide_", "divide_", "log1p_", "ceil_", "expm1_"),
+    }
+)
+_WITHOUT_TWIN = frozenset(
+    {"fill_", "zero_", "copy_", "fill_diagonal_", "normal_", "uniform_", "bernoulli_", "random_", "exponential_"}
+)
+WRITING = _WITH_TWIN | _WITHOUT_TWIN
+"""Methods of a tensor that write into it."""
+_VIEW_HEADS = ("torch.diagonal", "torch.transpose", "torch.select", "torch.narrow")
+
+
+class How(Enum):
+    """The form of a write."""
+
+    METHOD = "method"
+    AUGMENTED = "augmented"
+    PART = "part"
+
+
+@dataclass(frozen=True)
+class Write:
+    """One write. ``node`` is the call or statement, ``target`` the expression whose memory is written.
+
+    ``twin`` is the operation's name without the underscore where torch has it out of place.
+    """
+
+    node: ast.Call | ast.stmt
+    target: ast.expr
+    how: How
+    twin: str = ""
+
+
+def writes(module: Module, project: Project) -> Iterator[Write]:
+    """The writes of a file that may be into tensors, in source order."""
+    for node in module.nodes:
+        if isinstance(node, ast.Call):
+            found = _by_method(node, module, project)
+            if found is not None:
+                yield found
+        elif isinstance(node, ast.AugAssign):
+            if isinstance(node.target, ast.Subscript) and not _is_item(node.target):
+                yield Write(node, node.target.value, How.PART)
+            elif key_of(node.target) is not None and not isinstance(node.op, ast.MatMult):
+                yield Write(node, node.target, How.AUGMENTED)
+        elif isinstance(node, ast.Assign) and len(node.targets) == 1:
+            target = node.targets[0]
+            if isinstance(target, ast.Subscript) and not _is_item(target):
+                yield Write(node, target.value, How.PART)
+
+
+def _by_method(call: ast.Call, module: Module, project: Project) -> Write | None:
+    if not isinstance(call.func, ast.Attribute) or call.func.attr not in WRITING:
+        return None
+    if project.resolve(module, call.func) is not None:
+        return None
+    twin = call.func.attr[:-1] if call.func.attr in _WITH_TWIN else ""
+    return Write(call, call.func.value, How.METHOD, twin)
+
+
+def _is_item(target: ast.Subscript) -> bool:
+    """``losses["ce"] = ..`` sets an item of a dictionary."""
+    return isinstance(target.slice, ast.Constant) and isinstance(target.slice.value, str)
+
+
+def base_of(target: ast.expr, module: Module) -> ast.expr:
+    """The name under a chain of views that a write goes through: ``x`` of ``torch.diagonal(x)[0]``, ``x.view(-1)``."""
+    node = target
+    while key_of(node) is None:
+        if isinstance(node, ast.Subscript):
+            node = node.value
+        elif isinstance(node, ast.Call) and module.local_name(node.func) in _VIEW_HEADS and node.args:
+            node = node.args[0]
+        elif isinstance(node, ast.Call) and isinstance(node.func, ast.Attribute) and _shares(node.func.attr):
+            node = node.func.value
+        else:
+            break
+    return node
+
+
+def _shares(method: str) -> bool:
+    return method in VIEWS or method in WRITING

@@ -1,0 +1,379 @@
+"""Cases of inplace-autograd."""
+
+from __future__ import annotations
+
+from ...analyzer.findings import Confidence
+from ...analyzer.rule import Invalid, Valid
+
+_SIMCLR = """\
+import torch
+
+
+def train(net, loader, optimizer, temperature, batch_size):
+    net.train()
+    for pos_1, pos_2, _ in loader:
+        _, out_1 = net(pos_1)
+        _, out_2 = net(pos_2)
+        out = torch.cat([out_1, out_2], dim=0)
+        sim_matrix = torch.exp(torch.mm(out, out.t().contiguous()) / temperature)
+{write}
+        pos_sim = torch.exp(torch.sum(out_1 * out_2, dim=-1) / temperature)
+        pos_sim = torch.cat([pos_sim, pos_sim], dim=0)
+        loss = (-torch.log(pos_sim / sim_matrix.sum(dim=-1))).mean()
+        optimizer.zero_grad()
+        loss.backward()
+        optimizer.step()
+"""
+_PLAIN = "        sim_matrix[torch.eye(2 * batch_size, device=sim_matrix.device).bool()] = 0.0"
+_BLOCK = """\
+import torch
+import torch.nn as nn
+
+
+class Block(nn.Module):
+    def __init__(self, dim):
+        super().__init__()
+        self.conv = nn.Conv2d(dim, dim, 3, padding=1)
+        self.norm = nn.BatchNorm2d(dim)
+        self.act = nn.{act}
+
+    def forward(self, x):
+{body}
+
+
+def fit(net, loader, optimizer, criterion):
+    for images, labels in loader:
+        loss = criterion(net(images), labels)
+        optimizer.zero_grad()
+        loss.backward()
+        optimizer.step()
+
+
+def main(loader):
+    net = Block(8)
+    fit(net, loader, torch.optim.SGD(net.parameters(), 0.1), nn.MSELoss())
+"""
+_RMSE = """\
+import torch
+import torch.nn as nn
+import torch.nn.functional as F
+
+net = nn.Linear(8, 1)
+optimizer = torch.optim.Adam(net.parameters())
+
+
+def step(x, y):
+    loss = torch.sqrt(F.mse_loss(net(x), y))
+    {add}
+    optimizer.zero_grad()
+    loss.backward()
+    optimizer.step()
+    return loss.item()
+"""
+_SUPCON = """\
+import torch
+import torch.nn.functional as F
+
+
+def supervised_contrastive(features, labels, temperature):
+    z = F.normalize(features, dim=-1)
+    sim = z @ z.t() / temperature
+    positives = (labels[:, None] == labels[None, :]).float()
+    positives.fill_diagonal_(0)
+{exp}
+    pos_sum = (exp_sim * positives).sum(dim=1)
+    return -(pos_sum / exp_sim.sum(dim=1)).clamp_min(1e-6).log().mean()
+"""
+_SGD = """\
+import torch
+
+
+def train(model, loader, criterion, lr):
+    for x, y in loader:
+        model.zero_grad()
+        loss = criterion(model(x), y)
+        loss.backward()
+        torch.nn.utils.clip_grad_norm_(model.parameters(), 0.25)
+{update}
+"""
+_GATE = """\
+import torch
+from torch import nn
+
+
+class Gate(nn.Module):
+    def __init__(self, dim):
+        super().__init__()
+        self.score = nn.Linear(dim, 1)
+        self.value = nn.Linear(dim, dim)
+
+    def forward(self, x, mask):
+        weight = torch.sigmoid(self.score(x))
+{write}
+        return weight * self.value(x)
+
+
+class Trainer:
+    def __init__(self, dim, loader):
+        self.net, self.loader = Gate(dim), loader
+
+    def run(self):
+        for x, mask, y in self.loader:
+            loss = (self.net(x, mask) - y).square().mean()
+            loss.backward()
+"""
+
+_LEVELS = """\
+import torch.nn as nn
+
+
+class Decoder(nn.Module):
+    def __init__(self, dim):
+        super().__init__()
+        self.laterals = nn.ModuleList([nn.Conv2d(dim, dim, 1) for _ in range(3)])
+        self.act = nn.{act}
+
+    def forward(self, features):
+        levels = [self.act(conv(f)) for conv, f in zip(self.laterals, features)]
+        for i in (1, 0):
+            levels[i] {add}
+        return levels
+
+
+def fit(features, target):
+    decoder = Decoder(8)
+    loss = (decoder(features)[0] - target).square().mean()
+    loss.backward()
+"""
+
+VALID = (
+    Valid(
+        _SIMCLR.format(
+            write="        eye = torch.eye(2 * batch_size, dtype=torch.bool, device=out.device)\n"
+            "        sim_matrix = sim_matrix.masked_fill(eye, 0.0)"
+        ),
+        "out of place",
+    ),
+    Valid(
+        _SUPCON.format(exp="    sim.fill_diagonal_(float('-inf'))\n    exp_sim = torch.exp(sim)"),
+        "the output of a division, which autograd does not need",
+    ),
+    Valid(
+        _SUPCON.format(exp="    exp_sim = torch.exp(sim).clone()\n    exp_sim.fill_diagonal_(0)"),
+        "a copy",
+    ),
+    Valid(
+        _BLOCK.format(
+            act="ReLU(inplace=True)",
+            body="        out = self.norm(self.conv(x))\n        out += x\n        return self.act(out)",
+        ),
+        "a norm layer saves what it takes, not what it gives",
+    ),
+    Valid(
+        _BLOCK.format(
+            act="LeakyReLU(0.1)", body="        out = self.act(self.conv(x))\n        out += x\n        return out"
+        ),
+        "LeakyReLU saves what it takes",
+    ),
+    Valid(
+        _BLOCK.format(
+            act="Sigmoid()",
+            body="        out = self.act(self.conv(x))\n        if not self.training:\n            out[out < 0.5] = 0\n        return out",
+        ),
+        "in evaluation only",
+    ),
+    Valid(_LEVELS.format(act="GELU()", add="+= levels[i + 1]"), "GELU does not need what it gave"),
+    Valid(_RMSE.format(add="loss = loss + 1e-3 * net.weight.abs().sum()"), "a new tensor"),
+    Valid(_RMSE.format(add="total = 0.0\n    total += loss.item()"), "a number"),
+    Valid(
+        _SGD.format(
+            update="        with torch.no_grad():\n            for p in model.parameters():\n                p.add_(p.grad, alpha=-lr)"
+        ),
+        "where autograd does not record",
+    ),
+    Valid(
+        _SGD.format(update="        for p in model.parameters():\n            p.data.add_(p.grad, alpha=-lr)"),
+        "through data, which autograd does not see",
+    ),
+    Valid(
+        """\
+import torch
+
+
+def gaussian_kernel(size, sigma):
+    x = torch.linspace(-(size // 2), size // 2, steps=size)
+    kernel = torch.exp(-(x**2) / (2 * sigma**2))
+    kernel /= kernel.sum()
+    return kernel
+""",
+        "a constant: nothing in it needs a gradient",
+    ),
+    Valid(
+        """\
+import torch
+
+
+@torch.no_grad()
+def decode(heatmap, threshold):
+    scores = torch.sigmoid(heatmap)
+    scores[scores < threshold] = 0
+    return scores.topk(100)
+
+
+def fit(net, loader, criterion):
+    for images, target in loader:
+        out = net(images)
+        criterion(out, target).backward()
+        print(decode(out, 0.3))
+""",
+        "without gradients",
+    ),
+    Valid(
+        """\
+import torch
+import torch.nn.functional as F
+
+
+def step(net, x, y):
+    logits = net(x)
+    probs = torch.softmax(logits, dim=1)
+    probs[:, 0] = 0
+    accuracy = (probs.argmax(dim=1) == y).float().mean()
+    loss = F.cross_entropy(logits, y)
+    loss.backward()
+    return loss.item(), accuracy.item()
+""",
+        "no gradient comes back through the changed tensor",
+    ),
+)
+
+INVALID = (
+    Invalid(
+        _LEVELS.format(act="ReLU()", add="+= levels[i + 1]"),
+        at=[("train.py", 13)],
+        fixed=_LEVELS.format(act="ReLU()", add="= levels[i] + levels[i + 1]"),
+        confidence=Confidence.MEDIUM,
+        why="an element of a list, which is a ReLU's output",
+    ),
+    Invalid(
+        _SIMCLR.format(write=_PLAIN),
+        at=[("train.py", 11)],
+        fixed=_SIMCLR.format(write="        sim_matrix = sim_matrix.clone()\n" + _PLAIN),
+        confidence=Confidence.MEDIUM,
+        why="a masked assignment to the result of exp, the network given by the caller",
+    ),
+    Invalid(
+        _SUPCON.format(exp="    exp_sim = torch.exp(sim)\n    exp_sim.fill_diagonal_(0)"),
+        at=[("train.py", 11)],
+        fixed=_SUPCON.format(
+            exp="    exp_sim = torch.exp(sim)\n    exp_sim = exp_sim.clone()\n    exp_sim.fill_diagonal_(0)"
+        ),
+        confidence=Confidence.MEDIUM,
+        why="the same in a loss that nothing of the project calls",
+    ),
+    Invalid(
+        _SUPCON.format(exp="    exp_sim = torch.exp(sim).mul_(1 - torch.eye(len(z)))"),
+        at=[("train.py", 10)],
+        fixed=_SUPCON.format(exp="    exp_sim = torch.exp(sim).mul(1 - torch.eye(len(z)))"),
+        confidence=Confidence.MEDIUM,
+        why="a method on the result itself",
+    ),
+    Invalid(
+        _SUPCON.format(
+            exp="    exp_sim = torch.exp(sim)\n    for i in range(len(z)):\n        exp_sim[i, i] = 0  # no self pairs"
+        ),
+        at=[("train.py", 12)],
+        fixed=_SUPCON.format(
+            exp="    exp_sim = torch.exp(sim)\n    exp_sim = exp_sim.clone()\n    for i in range(len(z)):\n        exp_sim[i, i] = 0"
+            "  # no self pairs"
+        ),
+        confidence=Confidence.MEDIUM,
+        why="one copy, before the loop",
+    ),
+    Invalid(
+        _SUPCON.format(exp="    exp_sim = torch.exp(sim)\n    exp_sim.view(-1)[:: len(z) + 1] = 0"),
+        at=[("train.py", 11)],
+        fixed=_SUPCON.format(
+            exp="    exp_sim = torch.exp(sim)\n    exp_sim = exp_sim.clone()\n    exp_sim.view(-1)[:: len(z) + 1] = 0"
+        ),
+        confidence=Confidence.MEDIUM,
+        why="through a view",
+    ),
+    Invalid(
+        _BLOCK.format(
+            act="ReLU()", body="        out = self.act(self.norm(self.conv(x)))\n        out += x\n        return out"
+        ),
+        at=[("train.py", 14)],
+        fixed=_BLOCK.format(
+            act="ReLU()",
+            body="        out = self.act(self.norm(self.conv(x)))\n        out = out + x\n        return out",
+        ),
+        why="a residual added to a ReLU's output",
+    ),
+    Invalid(
+        _BLOCK.format(act="ReLU()", body="        x += self.act(self.conv(x))  # residual\n        return x"),
+        at=[("train.py", 13)],
+        fixed=_BLOCK.format(act="ReLU()", body="        x = x + self.act(self.conv(x))  # residual\n        return x"),
+        why="the convolution has saved its input",
+    ),
+    Invalid(
+        _RMSE.format(add="loss += 1e-3 * net.weight.abs().sum()"),
+        at=[("train.py", 11)],
+        fixed=_RMSE.format(add="loss = loss + (1e-3 * net.weight.abs().sum())"),
+        why="a root of the mean squared error, and a penalty on top",
+    ),
+    Invalid(
+        _GATE.format(write="        weight.masked_fill_(mask, 0.0)"),
+        at=[("train.py", 13)],
+        fixed=_GATE.format(write="        weight = weight.masked_fill(mask, 0.0)"),
+        why="sigmoid's own result, masked",
+    ),
+    Invalid(
+        _GATE.format(
+            write="        gate = weight.squeeze(-1)\n        gate[mask] = 0.0\n        self.open = weight.mean().item()"
+        ),
+        at=[("train.py", 14)],
+        why="the write goes through a view, and the other name is read later",
+    ),
+    Invalid(
+        _SGD.format(update="        for p in model.parameters():\n            p.add_(p.grad, alpha=-lr)"),
+        at=[("train.py", 11)],
+        fixed=_SGD.format(
+            update="        for p in model.parameters():\n            with torch.no_grad():\n                p.add_(p.grad, alpha=-lr)"
+        ),
+        why="a step of gradient descent by hand",
+    ),
+    Invalid(
+        """\
+import torch
+import torch.nn as nn
+
+
+class Scale(nn.Module):
+    def __init__(self):
+        super().__init__()
+        self.scale = nn.Parameter(torch.ones(1))
+
+    def forward(self, x):
+        self.scale.clamp_(0.1, 10.0)
+        return x * self.scale
+""",
+        at=[("train.py", 11)],
+        fixed="""\
+import torch
+import torch.nn as nn
+
+
+class Scale(nn.Module):
+    def __init__(self):
+        super().__init__()
+        self.scale = nn.Parameter(torch.ones(1))
+
+    def forward(self, x):
+        with torch.no_grad():
+            self.scale.clamp_(0.1, 10.0)
+        return x * self.scale
+""",
+        why="a weight kept in its range",
+    ),
+)
