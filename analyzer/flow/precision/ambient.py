@@ -7,6 +7,7 @@ from dataclasses import dataclass, replace
 
 from ...findings import Evidence
 from ...source.module import Module
+from ...source.nodes import children
 from ..values.flow import Flow
 from ..values.frames import Frame, Known, Operand
 from .contexts import AUTOCASTS, OFF, Autocast, Contexts
@@ -81,14 +82,24 @@ def _from_callers(flow: Flow, frame: Frame, node: ast.FunctionDef | ast.AsyncFun
     return list(dict.fromkeys(found)) or [UNKNOWN]
 
 
-def opens_autocast(module: Module, node: ast.AST) -> bool:
-    """Whether a function's own text enters an autocast that it does not merely switch off."""
-    return any(
-        isinstance(below, (ast.With, ast.AsyncWith))
-        and any("autocast" in module.segment(i.context_expr).lower() for i in below.items)
-        and not any("enabled=False" in module.segment(i.context_expr).replace(" ", "") for i in below.items)
-        for below in ast.walk(node)
-    )
+def opens_autocast(module: Module, node: ast.AST, *, own: bool = False) -> bool:
+    """Whether a function's own text enters an autocast that it does not merely switch off.
+
+    Args:
+        module: its file.
+        node: the function, or the file's tree.
+        own: leave nested functions and classes out.
+    """
+    waiting: list[ast.AST] = [node]
+    while waiting:
+        current = waiting.pop()
+        if isinstance(current, (ast.With, ast.AsyncWith)):
+            texts = [module.segment(i.context_expr).replace(" ", "") for i in current.items]
+            if any(("autocast" in t.lower() or "amp" in t.lower()) and "enabled=False" not in t for t in texts):
+                return True
+        below = [c for c in children(current) if isinstance(c, (ast.stmt, ast.ExceptHandler, ast.match_case))]
+        waiting += [c for c in below if not (own and isinstance(c, (*_FUNCTIONS, ast.ClassDef)))]
+    return False
 
 
 def _around(flow: Flow, op: Operand) -> list[Ambient] | None:

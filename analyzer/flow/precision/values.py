@@ -25,6 +25,10 @@ _PLAIN = frozenset({"shape", "ndim", "device", "dtype", "item", "size", "numel",
 _MAKERS = frozenset({"zeros", "ones", "rand", "randn", "empty", "full", "eye", "linspace", "tensor", "as_tensor"})
 _COUNTS = frozenset({"arange", "randint", "randperm"})
 _MOST_COMBINATIONS = 24
+_FURTHEST = 6
+_NUMBERS = ("math.", "numpy.pi", "numpy.e", "numpy.inf", "torch.pi", "torch.inf")
+_MOST_NETWORKS = 4
+"""Networks of which a value may be one and that are still read; a factory of more is out of sight."""
 _LISTS = frozenset({"cat", "concat", "stack", "hstack", "vstack"})
 
 
@@ -64,6 +68,8 @@ class Precisions(Evaluator[Precision]):
             return self._arithmetic(op, node)
         if isinstance(node, ast.Attribute):
             return self._attribute(op, node)
+        if isinstance(node, ast.Subscript):
+            return self._cast_items(op.sub(node.value), 0)
         if isinstance(node, (ast.ListComp, ast.GeneratorExp)):
             return self.evaluate(op.sub(node.elt))
         if isinstance(node, ast.Call):
@@ -93,9 +99,25 @@ class Precisions(Evaluator[Precision]):
             return [Known(_real(k.what), k.trail) for k in self.evaluate(op.sub(node.value))]
         if self.flow.sources(op) or (isinstance(node.value, ast.Name) and node.value.id == "self"):
             return None
-        if isinstance(self.project.resolve(op.module, node), str):
-            return []
+        named = self.project.resolve(op.module, node)
+        if isinstance(named, str):
+            return [Known(NUMBER)] if named.startswith(_NUMBERS) else []
         return [k for k in self.evaluate(op.sub(node.value)) if k.what.number is Number.LOWER]
+
+    def _cast_items(self, container: Operand, depth: int) -> list[Known[Precision]] | None:
+        """The items of ``{k: v.float() for k, v in d.items()}``; None for every other container."""
+        node = container.node
+        if isinstance(node, ast.DictComp):
+            value = node.value
+            if isinstance(value, ast.Call) and isinstance(value.func, ast.Attribute) and value.func.attr in _CASTS:
+                return [_typed(_CASTS[value.func.attr], Known(UNKNOWN))]
+        if isinstance(node, ast.Name) and depth < _FURTHEST:
+            for source in self.flow.sources(container):
+                if source.operand is not None and not source.index and not source.is_element:
+                    found = self._cast_items(source.operand, depth + 1)
+                    if found is not None:
+                        return found
+        return None
 
     def _or_unknown(self, op: Operand) -> list[Known[Precision]]:
         return self.evaluate(op) or [Known(UNKNOWN)]
@@ -122,7 +144,7 @@ class Precisions(Evaluator[Precision]):
         if not head:
             return self._builtin(op, node, name)
         if not called.startswith("torch."):
-            return []
+            return [Known(NUMBER)] if called.startswith(_NUMBERS) else []
         if name in _MAKERS or name in _COUNTS:
             return self._new(op, node, name)
         return self._operation(op, name, [op.sub(a) for a in node.args if not isinstance(a, ast.Starred)])
@@ -247,8 +269,10 @@ class Precisions(Evaluator[Precision]):
             if isinstance(one.what.of, str):
                 found += self._layer(op, one.what, given)
         if any(isinstance(one.what.of, Symbol) for one in made) or (not made and self.flow.calls.callees(op)):
+            if len({m.what.of for m in made}) > _MOST_NETWORKS and self._is_network(made):
+                return self._opaque(op, node)
             results = self.flow.calls.returns(op)
-            if any(isinstance(r.node, (ast.Tuple, ast.List, ast.Dict)) for r in results):
+            if results and all(isinstance(r.node, (ast.Tuple, ast.List, ast.Dict)) for r in results):
                 return None
             inside = [k for r in results for k in self.evaluate(r)]
             if not inside or all(k.what.number is Number.UNKNOWN for k in inside):
@@ -289,11 +313,9 @@ class Precisions(Evaluator[Precision]):
         return self._opaque(op, op.node)
 
     def _is_network(self, made: list[Known[Made]]) -> bool:
-        symbols = [m.what.of for m in made if isinstance(m.what.of, Symbol)]
-        return bool(symbols) and all(
-            self.flow.calls.is_module(s) and not any(w in s.qualname.lower() for w in ("loss", "criterion"))
-            for s in symbols
-        )
+        """Whether what is called is some layer or network, and no loss."""
+        names = [m.what.of.qualname for m in made if isinstance(m.what.of, Symbol)]
+        return bool(names) and not any(word in n.lower() for n in names for word in ("loss", "criterion"))
 
     def _opaque(self, op: Operand, node: ast.expr) -> list[Known[Precision]]:
         """What a network that cannot be read gives: the lower type where autocast is on."""
