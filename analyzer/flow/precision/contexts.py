@@ -18,6 +18,7 @@ _OF_DEVICE = {
     "torch.cuda.amp.autocast_mode.autocast": "float16",
     "torch.cpu.amp.autocast": "bfloat16",
     "torch.cpu.amp.autocast_mode.autocast": "bfloat16",
+    "ultralytics.utils.torch_utils.autocast": "float16",
 }
 AUTOCASTS = _GENERAL | set(_OF_DEVICE)
 """The names of autocast, as a context manager and as a decorator."""
