@@ -43,6 +43,13 @@ class Shown:
 
 
 @dataclass(frozen=True)
+class Unshown:
+    """For advice on what no short run on a CPU can show; ``why`` stands in the table."""
+
+    why: str
+
+
+@dataclass(frozen=True)
 class Bug:
     """A row of a report: its number there, in its words, the rule, and the place that a scan must name.
 
@@ -55,7 +62,7 @@ class Bug:
     rule: str
     path: str
     scope: str
-    proof: Verified | Moved | Shown
+    proof: Verified | Moved | Shown | Unshown
     is_advised: bool = False
 
     def __str__(self) -> str:
@@ -193,6 +200,9 @@ def proofs(report: Report, bug: Bug, found: list[dict[str, Any]]) -> Iterator[st
         before, after = report.measured[proof.measure]
         assert proof.holds(before, after), f"{proof.measure}: {before} -> {after}"
         yield f"{proof.measure} {_short(before)} -> {_short(after)}"
+    elif isinstance(proof, Unshown):
+        assert bug.is_advised
+        yield f"not shown: {proof.why}"
     else:
         reading = next(r for r in report.readings if r["probe"] == proof.probe)
         assert (reading["status"], bug.rule in reading["rules"]) == ("unhealthy", True), reading

@@ -28,6 +28,10 @@ BUGS = (
     Bug(
         "4", "both terms leave 0 in training", "double-deg2rad", "doa/spectrum.py", "PeakContrast._pair", Verified(),
     ),
+    Bug(
+        "2", "a validation loss in half precision", "val-autocast", "doa/evaluate.py", "validate",
+        Moved("error of the validation loss", lambda before, after: before > 1e-3 and after < 1e-5),
+    ),
 )  # fmt: skip
 
 
