@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import os
 import shutil
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from contextlib import suppress
 from dataclasses import dataclass, field, replace
 from pathlib import Path
@@ -165,8 +165,26 @@ def _run(job: Job, tree: Tree, settings: RunSettings, ended: Ended, notes: tuple
         frame=found.frame,
         readings=collect(trace, job.healthy, settings.probes) if trace.processes else (),
         deviations=tuple(dict.fromkeys([*deviations, *found.notes, *notes])),
-        output=tuple(output.splitlines()[-_OUTPUT_LINES:]),
+        output=tuple(without_agent(output.splitlines())[-_OUTPUT_LINES:]),
     )
+
+
+def without_agent(lines: Sequence[str]) -> list[str]:
+    """Leave the agent's own frames out of tracebacks: they say nothing of the user's code.
+
+    Args:
+        lines: what a command printed.
+    """
+    kept: list[str] = []
+    is_own = False
+    for line in lines:
+        if line.startswith('  File "'):
+            is_own = line.startswith(f'  File "{AGENT_BOOT.parent}{os.sep}')
+        elif not line.startswith("    "):
+            is_own = False
+        if not is_own:
+            kept.append(line)
+    return kept
 
 
 def _kept(job: Job, run: Run, ended: Ended) -> Run:
