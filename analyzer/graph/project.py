@@ -20,6 +20,7 @@ if TYPE_CHECKING:
     from ..flow.values.flow import Flow
     from ..project.configs import ConfigFiles
     from ..project.dependencies import DependencyTable
+    from ..project.labels import LabelFiles
     from .graphs import Graphs
     from .reach import Reach
 
@@ -128,6 +129,13 @@ class Project:
         from ..project.configs import ConfigFiles
 
         return ConfigFiles(self.data_files, self.read_other)
+
+    @cached_property
+    def labels(self) -> LabelFiles:
+        """The repository's label files, counted where that needs no run."""
+        from ..project.labels import LabelFiles
+
+        return LabelFiles(self.data_files, self.read_other)
 
     @cached_property
     def graphs(self) -> Graphs:

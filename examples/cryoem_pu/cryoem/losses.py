@@ -6,9 +6,9 @@ from torch import nn
 
 
 class NonNegativePULoss(nn.Module):
-    """PU risk from positives and patches whose class is not trusted.
+    """PU risk from the positives of a batch and all of its patches.
 
-    Patches that were marked as empty are taken as unlabeled: whoever picks by hand overlooks particles.
+    The empty ones are not used as such: micrographs to come will only have their particles marked.
     """
 
     def __init__(self, prior: float, beta: float = 0.0, gamma: float = 1.0):

@@ -24,7 +24,8 @@ class Trainer:
         self.device = device
         self.model = PatchResNet(cfg["model"]["width"], cfg["model"]["dropout"]).to(device)
         self.ema = Ema(self.model, cfg["model"]["ema_decay"])
-        self.pu_loss = NonNegativePULoss(**cfg["pu"])
+        pu = cfg["pu"]
+        self.pu_loss = NonNegativePULoss(prior=pu["prior"], beta=pu["beta"], gamma=pu["gamma"])
         self.threshold = cfg["fixmatch"]["threshold"]
         optim = cfg["optim"]
         self.optimizer = torch.optim.AdamW(self.model.parameters(), lr=optim["lr"], weight_decay=optim["weight_decay"])
