@@ -1,0 +1,174 @@
+"""Sizes that are read in the wrong order: at the assignment that takes them apart, or where they are given."""
+
+from __future__ import annotations
+
+import ast
+from collections.abc import Iterator
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+from ...source.scopes import Scope
+from ..values.frames import Known, Operand
+from .columns import with_lengths
+from .extents import Axis, Extent, Extents, H, W, axis_of_name
+from .slots import Slot, slot
+
+if TYPE_CHECKING:
+    from ...graph.project import Project
+    from ...source.module import Module
+
+
+@dataclass(frozen=True)
+class Unpacked:
+    """``h, w = image.size``: a size whose lengths get the names of the other axis.
+
+    ``places`` are the positions of the two in the target, ``wrong`` the slots of the function that get a wrong order by
+    it, ``columns`` the places where coordinates meet the other axis' length; ``is_mixed`` where other slots are right.
+    """
+
+    statement: ast.Assign
+    first: ast.expr
+    second: ast.expr
+    places: tuple[int, int]
+    known: Known[Extent]
+    wrong: tuple[Slot, ...]
+    columns: tuple[ast.AST, ...]
+    is_mixed: bool
+
+
+@dataclass(frozen=True)
+class Given:
+    """A slot that is given a size in the other order."""
+
+    slot: Slot
+    known: Known[Extent]
+
+
+class Mixups:
+    """The mix-ups of one file."""
+
+    def __init__(self, module: Module, project: Project) -> None:
+        self.module = module
+        self.project = project
+        self.extents = Extents(project.flow)
+        self._slots: dict[int, list[tuple[Slot, Known[Extent] | None]]] | None = None
+
+    def found(self) -> Iterator[Unpacked | Given]:
+        """Each mix-up once: an assignment takes those that follow from it along."""
+        explained: set[int] = set()
+        for statement in [n for n in self.module.nodes if isinstance(n, ast.Assign)]:
+            unpacked = self._unpacked(statement)
+            if unpacked is not None:
+                explained |= {id(s.call) for s in unpacked.wrong}
+                yield unpacked
+        for scope_slots in self.slots().values():
+            for place, known in scope_slots:
+                is_wrong = known is not None and _is_exchanged(known.what, place.axes)
+                if is_wrong and id(place.call) not in explained and not place.name.startswith("numpy."):
+                    assert known is not None
+                    yield Given(place, known)
+
+    def slots(self) -> dict[int, list[tuple[Slot, Known[Extent] | None]]]:
+        """Every slot of the file by its scope, with what is known of the size that it is given."""
+        if self._slots is None:
+            self._slots = {}
+            for call in self.module.calls():
+                place = slot(call, self.module, self.project, self.extents.pictures)
+                if place is not None:
+                    scope = self.module.scope_of(call)
+                    known = self._of_slot(place)
+                    self._slots.setdefault(id(scope), []).append((place, known))
+        return self._slots
+
+    def _of_slot(self, place: Slot) -> Known[Extent] | None:
+        found = self.extents.evaluate(self.project.flow.operand(self.module, place.value))
+        sizes = {k.what.axes[:2] for k in found if k.what.is_size}
+        return found[0] if len(sizes) == 1 and all(k.what.is_size for k in found) else None
+
+    def _unpacked(self, statement: ast.Assign) -> Unpacked | None:
+        target = statement.targets[0]
+        if len(statement.targets) != 1 or not isinstance(target, (ast.Tuple, ast.List)) or len(target.elts) < 2:
+            return None
+        first, second = _named_pair(target, self.module)
+        if first is None or second is None:
+            return None
+        known = self._size_of(statement.value, len(target.elts))
+        if known is None:
+            return None
+        named = (axis_of_name(_name(first)), axis_of_name(_name(second)))
+        places = [i for i, e in enumerate(target.elts) if e is first or e is second]
+        counted = tuple(known.what.axes[i] for i in places)
+        if set(named) != {W, H} or set(counted) != {W, H} or named == counted:
+            return None
+        wrong, right = self._consequences(statement, _name(first), _name(second))
+        columns = self._columns(statement, {_name(first): counted[0], _name(second): counted[1]})
+        if right and not wrong and not columns:
+            return None
+        two = (places[0], places[1])
+        return Unpacked(statement, first, second, two, known, tuple(wrong), tuple(columns), bool(right))
+
+    def _columns(self, statement: ast.Assign, axes: dict[str, Axis]) -> list[ast.AST]:
+        """Where columns of x are scaled by what is a height in truth, or of y by a width; none where others are not."""
+        found: list[ast.AST] = []
+        for node, axis, other in with_lengths(self.module.scope_of(statement)):
+            used = {axes[n.id] for n in ast.walk(other) if isinstance(n, ast.Name) and n.id in axes}
+            if used == {axis}:
+                return []
+            if used == {H if axis is W else W}:
+                found.append(node)
+        return found
+
+    def _size_of(self, value: ast.expr, count: int) -> Known[Extent] | None:
+        op = Operand(value, self.project.flow.frame(self.module, value))
+        if isinstance(value, (ast.Tuple, ast.List)):
+            return None
+        known = self.extents.certain(op)
+        return known if known is not None and known.what.is_size and len(known.what.axes) == count else None
+
+    def _consequences(self, statement: ast.Assign, first: str, second: str) -> tuple[list[Slot], list[Slot]]:
+        """The slots of the function that the wrong names make wrong, and those that they leave right."""
+        scope = self.module.scope_of(statement)
+        wrong, right = [], []
+        for place, known in self.slots().get(id(scope), []):
+            names = _names_in(place.value, scope)
+            if known is not None and _is_exchanged(known.what, place.axes) and names & {first, second}:
+                wrong.append(place)
+            elif known is not None and known.what.axes[:2] == place.axes[:2] and names & {first, second}:
+                right.append(place)
+            elif isinstance(place.value, ast.Tuple) and {first, second} <= names and _is_named_against(place):
+                right.append(place)  # exchanged once more by its names
+        return wrong, right
+
+
+def _is_exchanged(extent: Extent, axes: tuple[Axis, ...]) -> bool:
+    return extent.is_size and len(extent.axes) >= 2 and extent.axes[:2] == axes[1::-1]
+
+
+def _is_named_against(place: Slot) -> bool:
+    assert isinstance(place.value, ast.Tuple)
+    named = tuple(axis_of_name(_name(e)) for e in place.value.elts[:2])
+    return named == place.axes[1::-1]
+
+
+def _names_in(node: ast.expr, scope: Scope, depth: int = 0) -> set[str]:
+    """The names that an expression is computed from, through the function's own assignments."""
+    found: set[str] = set()
+    for below in ast.walk(node):
+        if isinstance(below, ast.Name) and below.id not in found:
+            found.add(below.id)
+            if depth < 4:
+                for binding in scope.bindings.get(below.id, ()):
+                    if binding.value is not None and not binding.index:
+                        found |= _names_in(binding.value, scope, depth + 1)
+                    elif isinstance(binding.value, ast.Tuple) and binding.index[0] < len(binding.value.elts):
+                        found |= _names_in(binding.value.elts[binding.index[0]], scope, depth + 1)
+    return found
+
+
+def _named_pair(target: ast.Tuple | ast.List, module: Module) -> tuple[ast.expr | None, ast.expr | None]:
+    named = [e for e in target.elts if axis_of_name(_name(e)) is not Axis.UNKNOWN]
+    return (named[0], named[1]) if len(named) == 2 else (None, None)
+
+
+def _name(node: ast.expr) -> str:
+    return node.id if isinstance(node, ast.Name) else node.attr if isinstance(node, ast.Attribute) else ""

@@ -1,0 +1,373 @@
+"""Cases of the rule ``pil-numpy-confusion``."""
+
+from __future__ import annotations
+
+from ...analyzer.findings import Confidence
+from ...analyzer.rule import Invalid, Valid
+
+_LETTERBOX = """\
+import numpy as np
+from PIL import Image
+
+
+def letterbox(path, target_h, target_w):
+    image = Image.open(path).convert("RGB")
+    {names} = image.size
+    scale = min(target_h / height, target_w / width)
+    new_h, new_w = int(height * scale), int(width * scale)
+    canvas = Image.new("RGB", (target_w, target_h))
+    canvas.paste(image.resize((new_w, new_h), Image.BILINEAR))
+    return np.asarray(canvas), scale
+"""
+
+_OVERLAY = """\
+import numpy as np
+from PIL import Image
+from skimage import color
+
+
+def blend(image, mask, alpha=1.0):
+    {names} = image.size
+    tint = np.zeros((h, w, 3))
+    tint[mask == 1] = [1, 0, 0]
+    return color.rgb2hsv(image) * alpha + color.rgb2hsv(tint)
+"""
+
+_RESIZE_ARRAY = """\
+import cv2
+import torch
+from torch.utils.data import Dataset
+
+
+class Segmentation(Dataset):
+    def __init__(self, images, masks):
+        self.images = images
+        self.masks = masks
+
+    def __len__(self):
+        return len(self.images)
+
+    def __getitem__(self, index):
+        image = cv2.cvtColor(cv2.imread(self.images[index]), cv2.COLOR_BGR2RGB)
+        mask = cv2.imread(self.masks[index], cv2.IMREAD_GRAYSCALE)
+        h, w = image.shape[:2]
+        mask = cv2.resize(mask, ({size}), interpolation=cv2.INTER_NEAREST)
+        return torch.from_numpy(image), torch.from_numpy(mask)
+"""
+
+VALID = [
+    Valid(_LETTERBOX.format(names="width, height"), "the size is taken apart in its own order"),
+    Valid(
+        """\
+from PIL import Image
+
+
+def for_upload(message):
+    image = Image.open(message)
+    H, W = image.size
+    if H > W:
+        H, W = 800, int(800 * W / H)
+    else:
+        H, W = int(800 * H / W), 800
+    return image.resize((H, W))
+""",
+        "two exchanges cancel",
+    ),
+    Valid(_RESIZE_ARRAY.format(size="w, h"), "OpenCV's order"),
+    Valid(
+        """\
+import random
+
+import cv2
+import numpy as np
+
+img_h, img_w = 640, 640
+
+
+def statistics(lines, count):
+    pixels = []
+    for line in random.sample(lines, count):
+        image = cv2.imread(line.split("\\t")[0])
+        pixels.append(cv2.resize(image, (img_h, img_w)))
+    return np.mean(pixels, axis=(0, 1, 2))
+""",
+        "names alone say nothing: both are 640",
+    ),
+    Valid(
+        """\
+import numpy as np
+from PIL import Image
+
+
+def upright(path):
+    image = np.asarray(Image.open(path))
+    image = image.transpose(1, 0, 2)
+    w, h = image.shape[:2]
+    return image, w, h
+""",
+        "the sides of the array were turned",
+    ),
+    Valid(
+        """\
+import torch
+import torch.nn.functional as F
+from torchvision import transforms
+
+
+def like(logits, image):
+    pixels = transforms.ToTensor()(image)
+    _, h, w = pixels.shape
+    return F.interpolate(logits, size=(h, w), mode="bilinear")
+""",
+        "a tensor's shape for interpolate",
+    ),
+    Valid(
+        """\
+import cv2
+from PIL import Image
+from torchvision import transforms
+
+to_tensor = transforms.ToTensor()
+
+
+def load(path):
+    image = cv2.imread(path)
+    image = image[:, :, ::-1]
+    return to_tensor(Image.fromarray(image))
+""",
+        "the channels are exchanged before PIL gets them",
+    ),
+    Valid(
+        """\
+import cv2
+from PIL import Image
+
+
+def load_mask(path):
+    return Image.fromarray(cv2.imread(path, 0))
+""",
+        "one channel has no order",
+    ),
+    Valid(
+        """\
+from PIL import Image
+from torchvision import transforms
+
+
+class Grid:
+    def __init__(self, size):
+        self.size = size
+
+    def cells(self):
+        h, w = self.size
+        return [(y, x) for y in range(h) for x in range(w)]
+
+
+def padded(image):
+    w, h = image.size
+    side = max(w, h)
+    canvas = Image.new(image.mode, (side, side))
+    canvas.paste(image, ((side - w) // 2, (side - h) // 2))
+    return transforms.functional.resize(canvas, (224, 224))
+""",
+        "a size of one's own, and a square",
+    ),
+    Valid(
+        """\
+import cv2
+import numpy as np
+
+
+def tile(frames):
+    rows = []
+    for frame in frames:
+        h, w, c = frame.shape
+        half = cv2.resize(frame, (w // 2, h // 2))
+        rows.append(np.zeros((h, w, c), dtype=frame.dtype))
+        rows[-1][: h // 2, : w // 2] = half
+    return rows
+""",
+        "height first in the shape, width first for OpenCV",
+    ),
+]
+
+INVALID = [
+    Invalid(
+        _LETTERBOX.format(names="height, width"),
+        at=[("train.py", 7)],
+        fixed=_LETTERBOX.format(names="width, height"),
+        why="the picture is squeezed, and the scale is that of the wrong side",
+    ),
+    Invalid(
+        _OVERLAY.format(names="h, w"),
+        at=[("train.py", 7)],
+        fixed=_OVERLAY.format(names="w, h"),
+        why="only a PIL picture's size can be taken apart, and the array wants its height first",
+    ),
+    Invalid(
+        _RESIZE_ARRAY.format(size="h, w"),
+        at=[("train.py", 18)],
+        fixed=_RESIZE_ARRAY.format(size="w, h"),
+        why="dsize is width first",
+    ),
+    Invalid(
+        """\
+import cv2
+import numpy as np
+
+
+def turned(path, degrees):
+    image = cv2.imread(path)
+    rows, cols = image.shape[:2]
+    matrix = cv2.getRotationMatrix2D((cols / 2, rows / 2), degrees, 1.0)
+    heat = cv2.resize(np.load(path + ".npy"), image.shape[:2])
+    return cv2.warpAffine(image, matrix, (cols, rows)), heat
+""",
+        at=[("train.py", 9)],
+        fixed="""\
+import cv2
+import numpy as np
+
+
+def turned(path, degrees):
+    image = cv2.imread(path)
+    rows, cols = image.shape[:2]
+    matrix = cv2.getRotationMatrix2D((cols / 2, rows / 2), degrees, 1.0)
+    heat = cv2.resize(np.load(path + ".npy"), image.shape[1::-1])
+    return cv2.warpAffine(image, matrix, (cols, rows)), heat
+""",
+        why="a shape as it is",
+    ),
+    Invalid(
+        {
+            "data/loading.py": """\
+import numpy as np
+from PIL import Image
+
+
+def load(path):
+    return Image.open(path).convert("RGB")
+""",
+            "data/detection.py": """\
+import torch
+from PIL import ImageOps
+from torch.utils.data import Dataset
+from torchvision.transforms import functional as TF
+
+from data.loading import load
+
+
+class Detection(Dataset):
+    def __init__(self, rows, size):
+        self.rows = rows
+        self.size = size
+
+    def __len__(self):
+        return len(self.rows)
+
+    def __getitem__(self, index):
+        row = self.rows[index]
+        image = load(row["file"])
+        boxes = torch.tensor(row["boxes"], dtype=torch.float32)
+        img_height, img_width = image.size
+        image = image.resize((self.size, self.size))
+        boxes[:, 0::2] *= self.size / img_width
+        boxes[:, 1::2] *= self.size / img_height
+        return TF.to_tensor(image), boxes
+""",
+        },
+        at=[("data/detection.py", 21)],
+        fixed={
+            "data/loading.py": """\
+import numpy as np
+from PIL import Image
+
+
+def load(path):
+    return Image.open(path).convert("RGB")
+""",
+            "data/detection.py": """\
+import torch
+from PIL import ImageOps
+from torch.utils.data import Dataset
+from torchvision.transforms import functional as TF
+
+from data.loading import load
+
+
+class Detection(Dataset):
+    def __init__(self, rows, size):
+        self.rows = rows
+        self.size = size
+
+    def __len__(self):
+        return len(self.rows)
+
+    def __getitem__(self, index):
+        row = self.rows[index]
+        image = load(row["file"])
+        boxes = torch.tensor(row["boxes"], dtype=torch.float32)
+        img_width, img_height = image.size
+        image = image.resize((self.size, self.size))
+        boxes[:, 0::2] *= self.size / img_width
+        boxes[:, 1::2] *= self.size / img_height
+        return TF.to_tensor(image), boxes
+""",
+        },
+        confidence=Confidence.MEDIUM,
+        why="boxes scaled by the wrong side; nothing but the names says so",
+    ),
+    Invalid(
+        """\
+import cv2
+from PIL import Image
+from torchvision import transforms
+
+prepare = transforms.Compose([transforms.Resize(256), transforms.ToTensor()])
+
+
+def load(path):
+    image = cv2.imread(path)
+    return prepare(Image.fromarray(image))
+""",
+        at=[("train.py", 10)],
+        fixed="""\
+import cv2
+from PIL import Image
+from torchvision import transforms
+
+prepare = transforms.Compose([transforms.Resize(256), transforms.ToTensor()])
+
+
+def load(path):
+    image = cv2.imread(path)
+    return prepare(Image.fromarray(cv2.cvtColor(image, cv2.COLOR_BGR2RGB)))
+""",
+        confidence=Confidence.MEDIUM,
+        why="blue is taken for red",
+    ),
+    Invalid(
+        """\
+import numpy as np
+import torch.nn.functional as F
+from PIL import Image
+
+
+def upsampled(logits, path):
+    picture = Image.open(path)
+    return F.interpolate(logits, size=picture.size, mode="bilinear", align_corners=False)
+""",
+        at=[("train.py", 8)],
+        fixed="""\
+import numpy as np
+import torch.nn.functional as F
+from PIL import Image
+
+
+def upsampled(logits, path):
+    picture = Image.open(path)
+    return F.interpolate(logits, size=picture.size[::-1], mode="bilinear", align_corners=False)
+""",
+        why="interpolate wants the height first",
+    ),
+]
