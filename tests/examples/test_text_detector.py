@@ -2,10 +2,14 @@
 
 import math
 import random
-from pathlib import Path
+import sys
 from types import SimpleNamespace
 
 import pytest
+from mlfix.analyzer.engine import Request
+from mlfix.codemods import all_codemods
+from mlfix.codemods.session import mend
+from mlfix.rules import all_rules
 
 from .programs import NO_TORCH, copy_example, importable, numbers_after, run_program
 
@@ -47,12 +51,6 @@ def done(tmp_path_factory):
     """The program's run over two epochs, and its folder."""
     root = copy_example("text_detector", tmp_path_factory.mktemp("run"))
     return SimpleNamespace(root=root, outcome=run_program(root, "--epochs", "2", "--data", "default"))
-
-
-def replaced(path: Path, old: str, new: str) -> None:
-    before = path.read_text()
-    assert before.count(old) == 1
-    path.write_text(before.replace(old, new))
 
 
 def bright_corner(width: int, height: int):
@@ -175,19 +173,45 @@ def test_predictions_are_mapped_forwards_once_more(text):
     assert hmean(np.linalg.inv(matrix)) > 0.9
 
 
-def test_a_person_mends_it_in_four_lines(tmp_path):
-    root = copy_example("text_detector", tmp_path)
-    transforms = root / "detector/transforms.py"
-    replaced(transforms, "height, width = image.size", "width, height = image.size")
-    replaced(
-        transforms,
-        "        image = ImageOps.mirror(image)\n",
-        "        image = ImageOps.mirror(image)\n"
-        "        quads = np.stack([image.width - quads[..., 0], quads[..., 1]], axis=-1)\n",
-    )
-    replaced(root / "detector/targets.py", "values.astype(np.uint8)", "(values * 255).astype(np.uint8)")
-    replaced(root / "detector/evaluate.py", 'batch["matrix"]', 'batch["inverse"]')
-    outcome = run_program(root, "--epochs", "2")
+@pytest.fixture(scope="module")
+def mended(tmp_path_factory):
+    """A copy in which every finding with a fix is mended."""
+    root = copy_example("text_detector", tmp_path_factory.mktemp("mended"))
+    changes = mend(Request(root, all_rules(), all_codemods()), lambda finding, fix: True).changes
+    for path, change in changes.items():
+        (root / path).write_bytes(change.after)
+    return SimpleNamespace(root=root, files=set(changes))
+
+
+def test_every_bug_is_found_in_its_file(mended):
+    assert mended.files >= {"detector/evaluate.py", "detector/targets.py", "detector/transforms.py"}
+
+
+def test_the_mended_program_finds_its_lines(mended):
+    outcome = run_program(mended.root, "--epochs", "2")
     assert outcome.code == 0, outcome.err
     assert numbers_after("hmean", outcome.out)[-1] > 0.8
     assert min(numbers_after("thresh", outcome.out)) > 0.0
+
+
+def test_mended_corners_come_back_and_lie_on_filled_maps(mended, text):
+    with importable(mended.root):
+        for name in [n for n in sys.modules if n.split(".")[0] == "detector"]:
+            del sys.modules[name]
+        from detector import config, dataset, geometry
+
+        items = dataset.TextLines(config.load_config(mended.root / "configs/base.yaml").data, "train")
+        for index in range(8):
+            random.seed(index)
+            item = items[index]
+            corners = geometry.transform_points(item["quads"], item["matrix"])
+            back = geometry.transform_points(corners, item["inverse"])
+            assert np.abs(back - item["quads"]).max() < 1e-6
+            height, width = item["prob"].shape
+            inside = np.logical_or.reduce([geometry.fill(c / items.cfg.stride, height, width) for c in corners])
+            prob = item["prob"].numpy()
+            assert prob.max() > 0.7
+            assert item["near"].sum() > 0
+            assert prob[inside].sum() / prob.sum() > 0.95
+            dark = item["image"].mean(dim=0).numpy()[:: items.cfg.stride, :: items.cfg.stride]
+            assert dark[prob > 0.5].mean() < dark[prob < 0.1].mean()

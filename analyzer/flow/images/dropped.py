@@ -1,0 +1,32 @@
+"""Transforms whose result is thrown away."""
+
+from __future__ import annotations
+
+import ast
+import re
+from collections.abc import Iterator
+from typing import TYPE_CHECKING
+
+from ..values.functions import own_calls
+from .motions import Motion, motion
+from .pictures import Pictures
+
+if TYPE_CHECKING:
+    from ...graph.project import Project
+    from ...source.module import Module
+
+_TIMED = re.compile(r"perf_counter|timeit|time\.time|synchronize")
+
+
+def dropped(module: Module, project: Project) -> Iterator[tuple[ast.Expr, Motion]]:
+    """Statements that are nothing but a motion of a named image. Loops that measure time may drop what they make."""
+    pictures = Pictures(project.flow)
+    for node in module.nodes:
+        if not isinstance(node, ast.Expr):
+            continue
+        found = motion(node.value, module, project, pictures)
+        if found is None or not isinstance(found.image, (ast.Name, ast.Attribute)):
+            continue
+        scope = module.scope_of(node)
+        if scope.is_function and not any(_TIMED.search(ast.unparse(c.func)) for c in own_calls(scope)):
+            yield node, found

@@ -1,0 +1,109 @@
+"""Operations that move the pixels of an image: mirrors, turns, warps."""
+
+from __future__ import annotations
+
+import ast
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+from ..values.tensors import constant
+from .pictures import Holder, Pictures
+
+if TYPE_CHECKING:
+    from ...graph.project import Project
+    from ...source.module import Module
+
+MIRROR, FLIP, OTHER = "mirror", "flip", "other"
+"""Left against right, top against bottom, and everything else that moves pixels."""
+_BY_NAME = {
+    "numpy.fliplr": MIRROR,
+    "numpy.flipud": FLIP,
+    "numpy.rot90": OTHER,
+    "cv2.rotate": OTHER,
+    "cv2.warpAffine": OTHER,
+    "cv2.warpPerspective": OTHER,
+    "torch.rot90": OTHER,
+    "torch.fliplr": MIRROR,
+    "torch.flipud": FLIP,
+    "PIL.ImageOps.mirror": MIRROR,
+    "PIL.ImageOps.flip": FLIP,
+    "scipy.ndimage.rotate": OTHER,
+    "scipy.ndimage.affine_transform": OTHER,
+    "skimage.transform.rotate": OTHER,
+    "skimage.transform.warp": OTHER,
+}
+_FUNCTIONAL = {
+    "hflip": MIRROR,
+    "horizontal_flip": MIRROR,
+    "vflip": FLIP,
+    "vertical_flip": FLIP,
+    "rotate": OTHER,
+    "affine": OTHER,
+    "perspective": OTHER,
+    "elastic_transform": OTHER,
+}
+_AXIS_KINDS = {
+    "numpy.flip": {1: MIRROR, 0: FLIP},
+    "torch.flip": {-1: MIRROR, -2: FLIP},
+    "cv2.flip": {1: MIRROR, 0: FLIP},
+}
+_TRANSPOSES = {"FLIP_LEFT_RIGHT": MIRROR, "FLIP_TOP_BOTTOM": FLIP}
+_IN_PLACE = frozenset({"out", "dst", "output"})
+
+
+@dataclass(frozen=True)
+class Motion:
+    """A call that gives an image with its pixels elsewhere. ``kind`` is one of this module's words."""
+
+    call: ast.Call
+    image: ast.expr
+    kind: str
+    name: str
+
+
+def motion(node: ast.AST, module: Module, project: Project, pictures: Pictures) -> Motion | None:
+    """The motion that a call is; None for anything else, and for calls that write into an argument.
+
+    A method is known by its receiver, which must be a PIL picture, or by an argument that only PIL knows
+    (``Image.FLIP_LEFT_RIGHT``).
+    """
+    if not isinstance(node, ast.Call) or any(k.arg in _IN_PLACE for k in node.keywords):
+        return None
+    called = project.resolve(module, node.func)
+    if isinstance(called, str):
+        return _function(node, called)
+    if called is None and isinstance(node.func, ast.Attribute):
+        return _method(node, node.func, module, project, pictures)
+    return None
+
+
+def _function(node: ast.Call, called: str) -> Motion | None:
+    if not node.args or isinstance(node.args[0], ast.Starred):
+        return None
+    kind = _BY_NAME.get(called)
+    if called in _AXIS_KINDS:
+        axis = _axis(node)
+        kind = _AXIS_KINDS[called].get(axis, OTHER) if isinstance(axis, int) else OTHER
+    if kind is None and called.startswith("torchvision.transforms") and ".functional." in called:
+        kind = _FUNCTIONAL.get(called.rpartition(".")[2])
+    return Motion(node, node.args[0], kind, called) if kind is not None else None
+
+
+def _axis(node: ast.Call) -> object:
+    given = node.args[1] if len(node.args) > 1 else next((k.value for k in node.keywords), None)
+    if isinstance(given, (ast.List, ast.Tuple)) and len(given.elts) == 1:
+        given = given.elts[0]
+    return constant(given)
+
+
+def _method(node: ast.Call, func: ast.Attribute, module: Module, project: Project, pictures: Pictures) -> Motion | None:
+    if func.attr == "transpose" and len(node.args) == 1:
+        argument = node.args[0]
+        last = argument.attr if isinstance(argument, ast.Attribute) else getattr(argument, "id", "")
+        if (project.external(module, argument) or "").startswith("PIL."):
+            return Motion(node, func.value, _TRANSPOSES.get(last, OTHER), f"Image.transpose({last})")
+    elif func.attr in ("rotate", "transform") and node.args:
+        holder = pictures.holder(project.flow.operand(module, func.value))
+        if holder is Holder.PIL:
+            return Motion(node, func.value, OTHER, f"Image.{func.attr}")
+    return None
