@@ -18,6 +18,8 @@ if TYPE_CHECKING:
 T = TypeVar("T")
 MOST_STEPS = 1500
 """Expressions that one evaluator looks at."""
+MOST_SOURCES = 6000
+"""Sources that one evaluator follows: each change in place of an attribute leads back to all the others."""
 _CHANGES = (Kind.UPDATE, Kind.AUGMENT)
 
 
@@ -33,6 +35,7 @@ class Evaluator(ABC, Generic[T]):
         self.project = flow.project
         self._active: set[tuple[int, int]] = set()
         self._steps = 0
+        self._followed = 0
 
     @abstractmethod
     def expression(self, op: Operand) -> Sequence[Known[T]] | None:
@@ -102,7 +105,8 @@ class Evaluator(ABC, Generic[T]):
 
     def _from(self, source: Source) -> list[Known[T]]:
         op, binding = source.operand, source.binding
-        if op is None:
+        self._followed += 1
+        if op is None or self._followed > MOST_SOURCES:
             return []
         if binding is not None and binding.kind in (Kind.UPDATE, Kind.AUGMENT):
             # In a loop a change starts from itself, one turn earlier.

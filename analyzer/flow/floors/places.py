@@ -1,0 +1,167 @@
+"""Places where a zero would give infinity or NaN, and the floor that the code puts under the value there."""
+
+from __future__ import annotations
+
+import ast
+import math
+from collections.abc import Iterator
+from dataclasses import dataclass
+from enum import Enum
+
+from ...graph.project import Project
+from ...source.module import Module
+from ...source.scopes import Kind, key_of
+from ..angles.scales import number
+from ..values.flow import Flow
+from ..values.frames import Operand
+from ..values.tensors import operation
+
+_LOGARITHMS = frozenset({"log", "log2", "log10"})
+_ROOTS = frozenset({"sqrt", "rsqrt"})
+_BOUNDED = frozenset({"acos", "arccos", "asin", "arcsin", "atanh", "arctanh", "logit", "erfinv"})
+_CLAMPS = frozenset({"clamp", "clip", "clamp_", "clip_", "clamp_min", "clamp_min_", "clamp_max", "clamp_max_"})
+_LARGEST = 1e-3
+_FURTHEST = 4
+
+
+class Danger(Enum):
+    """What a place does with a zero."""
+
+    LOGARITHM = "the logarithm"
+    ROOT = "the root"
+    QUOTIENT = "the quotient"
+    BOUNDED = "the inverse function"
+
+
+@dataclass(frozen=True)
+class Place:
+    """One such place: the expression, what it does, and the value that it does it to, names looked through."""
+
+    node: ast.expr
+    danger: Danger
+    given: Operand
+    value: Operand
+
+
+@dataclass(frozen=True)
+class Floor:
+    """A floor under a value, or bounds around it.
+
+    Attributes:
+        node: the floored value.
+        base: what is floored.
+        added: whether the floor is added; else the value is clamped.
+        low: the number from which on the value is let through, or that is added; None where there is none.
+        low_node: its expression.
+        high: the number up to which the value is let through.
+        high_node: its expression.
+    """
+
+    node: Operand
+    base: Operand
+    added: bool
+    low: float | None
+    low_node: ast.expr | None
+    high: float | None = None
+    high_node: ast.expr | None = None
+
+
+def places(module: Module, project: Project) -> Iterator[Place]:
+    """The places of a file, in source order."""
+    flow = project.flow
+    for node in module.nodes:
+        if isinstance(node, ast.Call):
+            op = flow.operand(module, node)
+            called = operation(op, project)
+            danger = _danger(called.name) if called is not None else None
+            if called is not None and danger is not None and not (called.is_method and called.rest):
+                yield _place(flow, node, danger, called.tensor)
+        elif isinstance(node, ast.BinOp) and isinstance(node.op, ast.Div):
+            yield _place(flow, node, Danger.QUOTIENT, flow.operand(module, node.right))
+        elif isinstance(node, ast.BinOp) and isinstance(node.op, ast.Pow):
+            power = number(flow, flow.operand(module, node.right)) if not isinstance(node.right, ast.Name) else None
+            if power is not None and power.total in (0.5, -0.5, -1.0):
+                danger = Danger.ROOT if power.total != -1.0 else Danger.QUOTIENT
+                yield _place(flow, node, danger, flow.operand(module, node.left))
+
+
+def _danger(name: str) -> Danger | None:
+    if name in _LOGARITHMS:
+        return Danger.LOGARITHM
+    if name in _ROOTS:
+        return Danger.ROOT
+    if name == "reciprocal":
+        return Danger.QUOTIENT
+    return Danger.BOUNDED if name in _BOUNDED else None
+
+
+def _place(flow: Flow, node: ast.expr, danger: Danger, given: Operand) -> Place:
+    return Place(node, danger, given, named(flow, given))
+
+
+def named(flow: Flow, op: Operand) -> Operand:
+    """The expression that a name of the same function stands for, where it is the only one; else the name."""
+    for _ in range(_FURTHEST):
+        bindings = flow.reaching(op.frame.scope).at(op.node) if key_of(op.node) is not None else None
+        if not bindings or len(bindings) != 1:
+            return op
+        binding = next(iter(bindings))
+        if binding.kind is not Kind.ASSIGN or binding.value is None or binding.index:
+            return op
+        op = op.sub(binding.value)
+    return op
+
+
+def constant_of(flow: Flow, op: Operand) -> float | None:
+    """The number that an expression is: a literal, a named constant, ``self.eps`` set to one, a parameter's default."""
+    node = op.node
+    if isinstance(node, ast.Constant):
+        value = node.value
+        return float(value) if isinstance(value, (int, float)) and not isinstance(value, bool) else None
+    if isinstance(node, ast.Attribute) and not (isinstance(node.value, ast.Name) and node.value.id == "self"):
+        return None
+    if isinstance(node, ast.Name):
+        bindings = flow.reaching(op.frame.scope).at(node) or ()
+        if any(b.kind is Kind.PARAMETER for b in bindings):
+            default = flow.calls.default_of(node.id, op.frame) if len(bindings) == 1 else None
+            return constant_of(flow, default) if default is not None else None
+    if not isinstance(node, (ast.Name, ast.Attribute, ast.UnaryOp, ast.BinOp)):
+        return None
+    if any(isinstance(n, (ast.Call, ast.Subscript)) for n in ast.walk(node)):
+        return None
+    if isinstance(node, ast.BinOp):
+        sides = [constant_of(flow, op.sub(side)) for side in (node.left, node.right)]
+        if None in sides:
+            return None
+    found = number(flow, op)
+    return found.total if found is not None else _attribute_default(flow, op)
+
+
+def _attribute_default(flow: Flow, op: Operand) -> float | None:
+    """``self.eps``, which the constructor sets to a parameter with a default."""
+    if not isinstance(op.node, ast.Attribute):
+        return None
+    sources = flow.sources(op)
+    if len(sources) != 1 or sources[0].operand is None or sources[0].index or sources[0].is_element:
+        return None
+    given = sources[0].operand
+    return constant_of(flow, given) if isinstance(given.node, (ast.Name, ast.Constant)) else None
+
+
+def floor_of(flow: Flow, value: Operand) -> Floor | None:
+    """The floor that an expression puts under a value: ``x + eps``, ``x.clamp(min=eps)``, ``torch.clamp(x, a, b)``."""
+    node = value.node
+    if isinstance(node, ast.BinOp) and isinstance(node.op, ast.Add):
+        for base, added in ((node.left, node.right), (node.right, node.left)):
+            low = constant_of(flow, value.sub(added))
+            if low is not None and 0 < low <= _LARGEST and math.isfinite(low):
+                return Floor(value, value.sub(base), True, low, added)
+        return None
+    called = operation(value, flow.project) if isinstance(node, ast.Call) else None
+    if called is None or called.name not in _CLAMPS:
+        return None
+    low_node = called.argument(0, "min") if "max" not in called.name else None
+    high_node = called.argument(1, "max") if "max" not in called.name else called.argument(0, "max")
+    low = constant_of(flow, value.sub(low_node)) if low_node is not None else None
+    high = constant_of(flow, value.sub(high_node)) if high_node is not None else None
+    return Floor(value, called.tensor, False, low, low_node, high, high_node)
