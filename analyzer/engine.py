@@ -15,6 +15,7 @@ from .checking import Checked, Codemod, is_wanted, number_occurrences
 from .findings import Finding, Problem
 from .graph.project import Project
 from .pool import ExecutorFactory, available_cores, chunks, process_pool, run_chunks
+from .project.configs.names import may_be_config
 from .project.dependencies import DependencyTable, Requirement, Role, is_dependency_file, read_dependencies
 from .project.files import Discovery, discover
 from .project.scripts import read_console_scripts
@@ -162,7 +163,11 @@ class _Run:
         settings = (request.settings.torch or "", *request.settings.rules)
         # Results hold fixes, so they belong to the codemods too.
         mending = [f"{name}={_home(codemod)}" for name, codemod in sorted(request.codemods.items())]
-        return [__version__, platform.python_version(), str(request.root), str(stamp), *rules, *settings, *mending]
+        # A configuration that is added or removed may change what any file's code is run with.
+        configs = [p for p in self.discovery.others if may_be_config(p)]
+        listed = digest_of("\n".join(configs).encode(errors="surrogatepass"))
+        start = [__version__, platform.python_version(), str(request.root), str(stamp), listed]
+        return [*start, *rules, *settings, *mending]
 
     def _contents(self) -> tuple[dict[str, tuple[str, int]], dict[str, Problem]]:
         """Digest and size of each Python file."""

@@ -128,7 +128,7 @@ class Project:
         """The repository's configuration files."""
         from ..project.configs import ConfigFiles
 
-        return ConfigFiles(self.data_files, self.read_other)
+        return ConfigFiles(self.data_files, self.read_other, self.consulted.add)
 
     @cached_property
     def labels(self) -> LabelFiles:

@@ -17,7 +17,6 @@ from .model import Files, Form, Held, Nodes, Options, Setting
 from .options import click_option, declared, keyword
 from .overlays import overlaid
 from .paths import ANYTHING, matching, patterns
-from .programs import Programs
 
 if TYPE_CHECKING:
     from ...graph.project import Project
@@ -180,7 +179,7 @@ class Configured(Evaluator[Held]):
         """The files that may be meant when one program runs."""
         if files.is_sure:
             return files
-        return Files(tuple(Programs(self.project).allowed(files.paths, program)), files.key, is_sure=False)
+        return Files(tuple(self.flow.programs.allowed(files.paths, program)), files.key, is_sure=False)
 
     def _in_nodes(self, nodes: Nodes, name: str) -> list[Known[Held]]:
         key = (*nodes.key, name)

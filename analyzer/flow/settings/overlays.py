@@ -6,12 +6,13 @@ import ast
 from collections.abc import Iterator
 from typing import TYPE_CHECKING
 
+from ...graph.symbols import Symbol
 from ...source.scopes import last_name
+from ..values.frames import Frame, Operand
 
 if TYPE_CHECKING:
     from ...graph.project import Project
     from ...source.module import Module
-    from ..values.frames import Operand
 
 _CALLS = {"setattr", "update", "set_defaults", "__setattr__", "update_from_dict"}
 
@@ -25,17 +26,37 @@ def overlaid(project: Project, program: str) -> Iterator[tuple[Operand, Operand 
         for line in lines:
             for call in module.calls_on(line) if module is not None else ():
                 if module is not None and last_name(call.func) in _CALLS:
-                    yield from _overlay(project, module, call)
+                    for mapping, namespace in _overlay(module, call):
+                        for frame in _frames(project, module, call, program):
+                            yield Operand(mapping, frame), None if namespace is None else Operand(namespace, frame)
 
 
-def _overlay(project: Project, module: Module, call: ast.Call) -> Iterator[tuple[Operand, Operand | None]]:
-    flow = project.flow
+def _frames(project: Project, module: Module, call: ast.Call, program: str) -> list[Frame]:
+    """The frames in which a program enters the function around a call: a helper may serve many programs."""
+    plain = project.flow.frame(module, call)
+    if not isinstance(plain.scope.node, (ast.FunctionDef, ast.AsyncFunctionDef)):
+        return [plain]
+    symbol = Symbol(module.path, plain.scope.qualname)
+    caller = project.try_module(program)
+    found: list[Frame] = []
+    for site in project.call_sites(symbol) if caller is not None else ():
+        if site.path != program or caller is None:
+            continue
+        for entering in caller.calls_on(site.line):
+            if last_name(entering.func) == symbol.qualname.rpartition(".")[2]:
+                outer = project.flow.frame(caller, entering)
+                given = project.flow.calls.bind(entering, outer, plain.scope)
+                found.append(Frame(module, plain.scope, given, 1))
+    return found or [plain]
+
+
+def _overlay(module: Module, call: ast.Call) -> Iterator[tuple[ast.expr, ast.expr | None]]:
     name = last_name(call.func)
     if name == "setattr" and len(call.args) == 3:
         # for k in d: setattr(args, k, d[k]) / for k, v in d.items(): setattr(args, k, v)
         mapping = _mapping_of(module, call)
         if mapping is not None:
-            yield flow.operand(module, mapping), flow.operand(module, call.args[0])
+            yield mapping, call.args[0]
         return
     if not isinstance(call.func, ast.Attribute):
         return
@@ -43,7 +64,7 @@ def _overlay(project: Project, module: Module, call: ast.Call) -> Iterator[tuple
     if name == "set_defaults":
         for spread in call.keywords:
             if spread.arg is None:
-                yield flow.operand(module, spread.value), None
+                yield spread.value, None
         return
     if name != "update" or not (call.args or call.keywords):
         return
@@ -54,7 +75,7 @@ def _overlay(project: Project, module: Module, call: ast.Call) -> Iterator[tuple
         namespace = receiver.args[0]
     if namespace is not None:
         for given in [*call.args, *(k.value for k in call.keywords if k.arg is None)]:
-            yield flow.operand(module, given), flow.operand(module, namespace)
+            yield given, namespace
 
 
 def _mapping_of(module: Module, call: ast.Call) -> ast.expr | None:

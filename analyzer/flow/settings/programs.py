@@ -25,6 +25,7 @@ class Programs:
     def __init__(self, project: Project) -> None:
         self.project = project
         self._claims: dict[str, set[str]] | None = None
+        self._texts = [p for p in project.data_files if p.lower().endswith(_TEXTS)]
 
     def allowed(self, paths: Iterable[str], program: str) -> list[str]:
         """Of some configurations, those that a program may be run with.
@@ -32,6 +33,7 @@ class Programs:
         A file that commands give to other programs only, or that lies in a folder of another program's name, is left
         out.
         """
+        self.project.consulted.update(self._texts)
         runs = self._runs_of(program)
         return [p for p in paths if not (owners := self._owners(p)) or owners & runs]
 
@@ -51,9 +53,8 @@ class Programs:
     def _commands(self) -> dict[str, set[str]]:
         if self._claims is None:
             self._claims = {}
-            for path in self.project.data_files:
-                if path.lower().endswith(_TEXTS):
-                    self._read(path)
+            for path in self._texts:
+                self._read(path)
         return self._claims
 
     def _read(self, path: str) -> None:

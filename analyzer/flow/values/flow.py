@@ -8,6 +8,7 @@ evidence.
 from __future__ import annotations
 
 import ast
+from functools import cached_property
 from typing import TYPE_CHECKING
 
 from ...graph.symbols import Symbol
@@ -22,6 +23,7 @@ from .reaching import Reaching, ordered
 
 if TYPE_CHECKING:
     from ...graph.project import Project
+    from ..settings.programs import Programs
 
 MOST_TOGETHER = 6000
 """Expressions that are looked at for one question, with all that it asks in turn."""
@@ -47,6 +49,13 @@ class Flow:
         self.cut = 0
         self._reaching: dict[int, tuple[Scope, Reaching]] = {}
         self._spent = 0
+
+    @cached_property
+    def programs(self) -> Programs:
+        """Which configuration is for which program."""
+        from ..settings.programs import Programs
+
+        return Programs(self.project)
 
     def forget(self) -> None:
         """Drop what was computed, after files were closed: their nodes' identities may be used again."""

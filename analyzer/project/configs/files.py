@@ -20,11 +20,15 @@ class ConfigFiles:
     Args:
         others: every file of the repository that is no Python.
         read_bytes: reads one; raises ``Unreadable``.
+        told: told of each file that is asked for, also of one that is known already.
     """
 
-    def __init__(self, others: Iterable[str], read_bytes: Callable[[str], bytes]) -> None:
+    def __init__(
+        self, others: Iterable[str], read_bytes: Callable[[str], bytes], told: Callable[[str], object] = bool
+    ) -> None:
         self._others = tuple(others)
         self._read_bytes = read_bytes
+        self._told = told
         self._files: dict[str, ConfigFile | None] = {}
 
     @cached_property
@@ -39,6 +43,7 @@ class ConfigFiles:
 
     def file(self, path: str) -> ConfigFile | None:
         """A configuration file; None where it cannot be read, is no mapping at its top, or holds data."""
+        self._told(path)
         if path not in self._files:
             self._files[path] = self._read(path)
         return self._files[path]
