@@ -175,6 +175,17 @@ class Module:
         """Every node of the file but operators and contexts, parents before what they hold, in source order."""
         return list(walk(self.tree))
 
+    @cached_property
+    def loads(self) -> dict[str, list[ast.expr]]:
+        """The names that are read, and the attributes under a dot and their last name (``.lr``), in source order."""
+        found: dict[str, list[ast.expr]] = {}
+        for node in self.nodes:
+            if isinstance(node, ast.Name) and isinstance(node.ctx, ast.Load):
+                found.setdefault(node.id, []).append(node)
+            elif isinstance(node, ast.Attribute) and isinstance(node.ctx, ast.Load):
+                found.setdefault(f".{node.attr}", []).append(node)
+        return found
+
     def calls(self) -> Iterator[ast.Call]:
         """Every call of the file, in source order."""
         yield from self._calls

@@ -162,8 +162,9 @@ class Configured(Evaluator[Held]):
 
     def _overlays(self, options: Options) -> list[Files]:
         """The files that are laid over a namespace of options."""
-        if self.depth >= _NESTED:
-            return []
+        kept = self.flow.programs.overlays.get(options.path)
+        if kept is not None or self.depth >= _NESTED:
+            return kept or []
         found: list[Files] = []
         for mapping, namespace in overlaid(self.project, options.path):
             inner = Configured(self.project, self.depth + 1)
@@ -173,6 +174,8 @@ class Configured(Evaluator[Held]):
             if namespace is not None and not _is_namespace(Configured(self.project, self.depth + 1), namespace):
                 continue
             found += [self.of_program(files, options.path) for files in held]
+        if self.depth == 0:
+            self.flow.programs.overlays[options.path] = found
         return found
 
     def of_program(self, files: Files, program: str) -> Files:
@@ -196,10 +199,9 @@ class Configured(Evaluator[Held]):
                 found.append(Known(setting, (note,)))
         if any(k.startswith(f"{chain}.") for k in scope.bindings):
             found.append(Known(Nodes(nodes.path, nodes.name, key)))
-        for path in self.project.configs.paths[:_MOST_FILES]:
-            for entry in self.project.configs.find(path, key):
-                if entry.kind == "scalar":
-                    found.append(Known(of_entry(entry), (_note(entry),)))
+        for entry in self.project.configs.having(key):
+            if entry.kind == "scalar":
+                found.append(Known(of_entry(entry), (_note(entry),)))
         return found
 
     # Calls.
@@ -239,17 +241,25 @@ class Configured(Evaluator[Held]):
         return distinct([*found, *default])
 
     def _loaded(self, op: Operand, node: ast.Call) -> list[Known[Held]]:
+        mark = (id(node), op.frame.mark)
+        kept = self.flow.programs.loaded.get(mark)
+        files = kept[1] if kept is not None else self._files_of(op, node)
+        if self.depth == 0:
+            self.flow.programs.loaded[mark] = (node, files)
+        step = op.module.evidence(node, f"read by `{op.text()}`")
+        return [Known(files, (step,))] if files.paths else []
+
+    def _files_of(self, op: Operand, node: ast.Call) -> Files:
+        """The files that a call may load."""
         forms = loaded_forms(self.project, op)
         known = [p for p in self.project.configs.paths if _form(p) in forms]
         wanted = patterns(self.flow, op.sub(node.args[0]), self._texts)
         named = [p for w in sorted(wanted - {ANYTHING}) for p in matching(w, known)]
         is_sure = ANYTHING not in wanted and not any(ANYTHING in w for w in wanted)
         paths = list(dict.fromkeys(named))
-        if ANYTHING in wanted:
-            paths += [p for p in known if p not in paths]
-        files = self.of_program(Files(tuple(paths[:_MOST_FILES]), (), is_sure), op.module.path)
-        step = op.module.evidence(node, f"read by `{op.text()}`")
-        return [Known(files, (step,))] if files.paths else []
+        if ANYTHING in wanted and (paths or "yaml" in forms or "toml" in forms):
+            paths += [p for p in known if p not in paths]  # JSON of an unknown name is more often data
+        return self.of_program(Files(tuple(paths[:_MOST_FILES]), (), is_sure), op.module.path)
 
     def _texts(self, op: Operand) -> Iterable[str | None]:
         """The texts that a path is configured to be; a user may give another where it is an option."""

@@ -10,6 +10,7 @@ from ...source.scopes import last_name
 
 if TYPE_CHECKING:
     from ...graph.project import Project
+    from ...source.module import Module
     from ..values.frames import Operand
 
 _FORMS = {
@@ -76,7 +77,7 @@ def wrapped(project: Project, op: Operand) -> list[ast.expr] | None:
     name = last_name(node.func)
     called = project.resolve(op.module, node.func)
     if isinstance(called, Symbol):
-        if project.symbols.klass(called) is None or not _keeps(project, called):
+        if project.symbols.klass(called) is None or not keeps_keys(project, called):
             return None
     elif name in ("clone", "copy", "freeze", "as_dict", "to_dict") and isinstance(node.func, ast.Attribute):
         return [node.func.value] if not node.args else node.args
@@ -85,7 +86,7 @@ def wrapped(project: Project, op: Operand) -> list[ast.expr] | None:
     return [*node.args, *(k.value for k in node.keywords if k.arg is None)]
 
 
-def _keeps(project: Project, klass: Symbol) -> bool:
+def keeps_keys(project: Project, klass: Symbol) -> bool:
     """Whether a class holds the keys that it is made from as attributes or items."""
     for base in project.symbols.ancestry(klass):
         if isinstance(base, str):
@@ -103,3 +104,18 @@ def _keeps(project: Project, klass: Symbol) -> bool:
             if isinstance(inner, ast.Call) and last_name(inner.func) == "setattr":
                 return True
     return False
+
+
+def loads(project: Project) -> list[tuple[Module, ast.Call]]:
+    """Every call of the project that may read a configuration."""
+    found: list[tuple[Module, ast.Call]] = []
+    for path, facts in project.files.items():
+        if not facts.imports and not facts.calls:
+            continue
+        lines = sorted({c.line for c in facts.calls if c.callee.rpartition(".")[2] in _LOADERS})
+        module = project.try_module(path) if lines else None
+        for line in lines if module is not None else ():
+            for call in module.calls_on(line) if module is not None else ():
+                if module is not None and loaded_forms(project, project.flow.operand(module, call)):
+                    found.append((module, call))
+    return found

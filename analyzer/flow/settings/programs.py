@@ -5,17 +5,20 @@ from __future__ import annotations
 import posixpath
 import re
 from collections.abc import Iterable
-from functools import lru_cache
+from functools import cached_property, lru_cache
 from typing import TYPE_CHECKING
 
 from ...source.reader import Unreadable
 
 if TYPE_CHECKING:
+    import ast
+
     from ...graph.project import Project
+    from .model import Files
 
 _TEXTS = (".sh", ".bash", ".md", ".rst", ".bat", ".ps1", ".slurm", ".sbatch", ".txt", "makefile")
 _LARGEST = 300_000
-_COMMAND = re.compile(r"[\w./$(){}-]*?([\w-]+(?:/[\w-]+)*)\.py\b|(?:-m\s+)([\w.]+)")
+_COMMAND = re.compile(r"[\w-]+(?:/[\w-]+)*(?=\.py\b)")
 _CONFIG = re.compile(r"[\w./-]+\.(?:ya?ml|json|toml)\b")
 
 
@@ -24,6 +27,11 @@ class Programs:
 
     def __init__(self, project: Project) -> None:
         self.project = project
+        self._files = tuple(project.files)
+        self.loaded: dict[tuple[int, int], tuple[ast.AST, Files]] = {}
+        """What calls that load a configuration may read, by call and frame: asked for by every key that is read."""
+        self.overlays: dict[str, list[Files]] = {}
+        """The files that are laid over the options of a program."""
         self._claims: dict[str, set[str]] | None = None
         self._texts = [p for p in project.data_files if p.lower().endswith(_TEXTS)]
 
@@ -47,8 +55,17 @@ class Programs:
         if claimed:
             return claimed
         parts = set(posixpath.splitext(path)[0].split("/"))
-        same = {p for p in self.project.graphs.entry_points() if posixpath.basename(p)[:-3] in parts}
-        return {p for p in same if posixpath.basename(p)[:-3] not in _COMMON}
+        return {p for part in parts for p in self._programs.get(part, ())}
+
+    @cached_property
+    def _programs(self) -> dict[str, list[str]]:
+        """The entry points by the names of their files, without names that say nothing."""
+        found: dict[str, list[str]] = {}
+        for path in self.project.graphs.entry_points():
+            name = posixpath.basename(path)[:-3]
+            if name not in _COMMON:
+                found.setdefault(name, []).append(path)
+        return found
 
     def _commands(self) -> dict[str, set[str]]:
         if self._claims is None:
@@ -70,13 +87,13 @@ class Programs:
             configs = _CONFIG.findall(line) if ".py" in line else []
             if not configs:
                 continue
-            programs = {p for match in _COMMAND.finditer(line) for p in self._program(match[1] or "")}
+            programs = {p for name in _COMMAND.findall(line) for p in self._program(name)}
             for config in configs:
                 for known in _ending(self.project.configs.paths, posixpath.normpath(config)):
                     self._claims.setdefault(known, set()).update(programs)
 
     def _program(self, name: str) -> list[str]:
-        return _ending(tuple(self.project.files), f"{name}.py") if name else []
+        return _ending(self._files, f"{name}.py")
 
 
 _COMMON = {"config", "configs", "main", "train", "default", "test", "run", "base", "eval", "model", "data", "utils"}

@@ -6,7 +6,7 @@ from collections.abc import Callable, Iterable
 from functools import cached_property
 
 from ...source.reader import Unreadable
-from .composing import package_of, parts_of
+from .composing import Part, package_of, parts_of
 from .model import ConfigFile, Entry, Key
 from .names import LARGEST, may_be_config
 from .reading import BadConfig, read
@@ -30,6 +30,7 @@ class ConfigFiles:
         self._read_bytes = read_bytes
         self._told = told
         self._files: dict[str, ConfigFile | None] = {}
+        self._parts: dict[str, list[Part]] = {}
 
     @cached_property
     def paths(self) -> tuple[str, ...]:
@@ -69,7 +70,7 @@ class ConfigFiles:
             return []
         own = config.get(*key)
         found = [own] if own is not None else []
-        for part in parts_of(config, self.known):
+        for part in self._parts_of(config):
             inner = self.file(part.path)
             package = package_of(inner.text) if inner is not None else None
             prefix = part.prefix if package is None else package
@@ -77,11 +78,31 @@ class ConfigFiles:
                 found += [e for e in self.find(part.path, key[len(prefix) :], depth + 1) if e not in found]
         return found
 
+    def having(self, key: Key) -> list[Entry]:
+        """The entries under a key in every configuration file that has it, whichever program it is for."""
+        for path in self.paths:
+            self._told(path)
+        return self._by_key.get(key, [])
+
+    @cached_property
+    def _by_key(self) -> dict[Key, list[Entry]]:
+        found: dict[Key, list[Entry]] = {}
+        for path in self.paths:
+            config = self.file(path)
+            for entry in config.entries() if config is not None else ():
+                found.setdefault(entry.key, []).append(entry)
+        return found
+
+    def _parts_of(self, config: ConfigFile) -> list[Part]:
+        if config.path not in self._parts:
+            self._parts[config.path] = list(parts_of(config, self.known))
+        return self._parts[config.path]
+
     def parts(self, path: str) -> list[str]:
         """The files that a configuration is composed of, itself first."""
         found = [path]
         for current in found:
             config = self.file(current)
             if config is not None and len(found) < 100:
-                found += [p.path for p in parts_of(config, self.known) if p.path not in found]
+                found += [p.path for p in self._parts_of(config) if p.path not in found]
         return found

@@ -1,0 +1,161 @@
+"""Keys of configuration files that no code reads, and keys that code needs and no file has."""
+
+from __future__ import annotations
+
+import ast
+import re
+from collections.abc import Iterator
+from dataclasses import dataclass
+
+from ...analyzer.flow.settings import Configured, Files
+from ...analyzer.flow.settings.loading import loads
+from ...analyzer.flow.settings.readers import Read, Readings, readings
+from ...analyzer.graph.graphs import is_test
+from ...analyzer.graph.project import Project
+from ...analyzer.project.configs import ConfigFile, Entry, Key
+from ...analyzer.source.module import Module
+from ._unused_options import may_be_read, namespaces, related
+
+_SPECIAL = re.compile(
+    r"_.*|defaults|hydra|base|BASE|x-.*|version|name|description|comment.*|note.*|author|anchors?|.*[^\w-].*|\d+"
+)
+_MOST_UNREAD = 0.4
+_BY_NAME = {"merge_from_file", "fromfile", "load_from_file", "initialize_config_dir", "fromstring", "LightningCLI"}
+"""Calls that read a file themselves, by its name, so that its keys are read in other ways too."""
+_MOST_FILES = 60
+
+
+@dataclass(frozen=True, eq=False)
+class Loaded:
+    """A call that reads one of some files, and what code does with the content."""
+
+    module: Module
+    call: ast.Call
+    files: Files
+    paths: tuple[str, ...]
+    read: Readings
+
+
+@dataclass(frozen=True, eq=False)
+class Unread:
+    """A key that no code reads, in the files that have it."""
+
+    entry: Entry
+    others: tuple[Entry, ...]
+    loaded: Loaded
+
+
+def loaded_files(project: Project) -> list[Loaded]:
+    """The configurations that code loads and that can be followed to where their keys are read."""
+    found: list[Loaded] = []
+    for module, call in loads(project) if project.configs.paths else ():
+        if is_test(module.path):
+            continue
+        files = [k.what for k in Configured(project).evaluate(project.flow.operand(module, call))]
+        for one in files:
+            if isinstance(one, Files) and not one.key and one.paths:
+                paths = related(project, module.path)
+                if any(c.callee.rpartition(".")[2] in _BY_NAME for p in paths for c in project.files[p].calls):
+                    continue
+                holds = _Holders(project, one.paths)
+                read = readings(project, [(module, call)], paths, holds)
+                if read.is_laid_over:
+                    read = readings(project, [(module, call), *namespaces(project, paths)], paths, holds)
+                found.append(Loaded(module, call, one, tuple(paths), read))
+    return found
+
+
+class _Holders:
+    """Whether some file holds a collection under a key, so that its content is followed."""
+
+    def __init__(self, project: Project, paths: tuple[str, ...]) -> None:
+        self.project = project
+        self.paths = paths[:_MOST_FILES]
+        self.known: dict[Key, bool] = {(): True}
+
+    def __call__(self, key: Key) -> bool:
+        if key not in self.known:
+            entries = (e for p in self.paths for e in self.project.configs.find(p, key))
+            self.known[key] = any(e.kind != "scalar" for e in entries)
+        return self.known[key]
+
+
+def unread(project: Project, every: list[Loaded]) -> Iterator[Unread]:
+    """Keys of files that some code loads and none reads."""
+    by_path: dict[str, list[Loaded]] = {}
+    for loaded in every:
+        for path in loaded.files.paths:
+            for part in project.configs.parts(path):
+                by_path.setdefault(part, []).append(loaded)
+    found: dict[tuple[Key, str], tuple[Loaded, list[Entry]]] = {}
+    for path, loading in sorted(by_path.items()):
+        config = project.configs.file(path)
+        # One loader alone: a file that several programs load has keys for each of them.
+        if config is None or len({id(x.call) for x in loading}) != 1 or () in loading[0].read.escapes:
+            continue
+        entries = _unread_of(project, config, loading[0])
+        total = sum(1 for e in config.entries() if isinstance(e.key[-1], str))
+        if len(entries) > max(1, total * _MOST_UNREAD):
+            continue  # more likely read in a way that is not seen
+        for entry in entries:
+            found.setdefault((entry.key, loading[0].module.path), (loading[0], []))[1].append(entry)
+    for loaded, entries in found.values():
+        yield Unread(entries[0], tuple(entries[1:]), loaded)
+
+
+def _unread_of(project: Project, config: ConfigFile, loaded: Loaded) -> list[Entry]:
+    if project.configs.parts(config.path) != [config.path] or config.path not in loaded.files.paths:
+        return []  # compositions move keys
+    read = loaded.read
+    found: list[Entry] = []
+    for entry in config.entries():
+        key = entry.key
+        if not all(isinstance(part, str) and not _SPECIAL.fullmatch(part) for part in key):
+            continue
+        if key in read.reads or key in read.stored or not read.is_followed(key):
+            continue
+        if any(other.key == key[: len(other.key)] for other in found) or _is_anchor(config, entry):
+            continue
+        name = str(key[-1])
+        if not any(may_be_read(project, p, name) for p in loaded.paths):
+            found.append(entry)
+    return found
+
+
+def _is_anchor(config: ConfigFile, entry: Entry) -> bool:
+    """Whether other parts of the file use an entry: by an alias, a merge or an interpolation."""
+    inside = {id(e) for e in entry.walk()}
+    for other in config.entries():
+        if other.target is not None and id(other.target) in inside:
+            return True
+        if any(m.target is not None and id(m.target) in inside for m in other.merged):
+            return True
+        if isinstance(other.value, str) and "${" in other.value and str(entry.key[-1]) in other.value:
+            return True
+    return False
+
+
+def missing(project: Project, every: list[Loaded]) -> Iterator[tuple[Loaded, Read]]:
+    """Keys that code takes without a default and that the one file it loads does not have."""
+    for loaded in every:
+        if not loaded.files.is_sure or len(loaded.files.paths) != 1 or loaded.read.is_open or loaded.read.is_laid_over:
+            continue
+        path = loaded.files.paths[0]
+        if project.configs.parts(path) != [path]:
+            continue
+        for key, places in loaded.read.reads.items():
+            if key in loaded.read.stored or any(r.is_optional for r in places) or project.configs.find(path, key):
+                continue
+            parent = project.configs.find(path, key[:-1]) if len(key) > 1 else [None]
+            for place in places if parent and all(isinstance(p, str) for p in key) else ():
+                if isinstance(place.node, ast.Subscript) and _is_content(project, place, path, key):
+                    yield loaded, place
+                    break
+
+
+def _is_content(project: Project, place: Read, path: str, key: Key) -> bool:
+    """Whether what a key is taken from is for certain the content of a file."""
+    assert isinstance(place.node, ast.Subscript)
+    held = Configured(project).evaluate(project.flow.operand(place.module, place.node.value))
+    wanted = Files((path,), key[:-1])
+    return bool(held) and all(isinstance(k.what, Files) and k.what == wanted for k in held)
