@@ -178,6 +178,7 @@ def _facts(row: list[Any]) -> FileFacts:
     values["uses"] = tuple((owner, tuple(names)) for owner, names in values["uses"])
     values["constants"] = tuple(values["constants"])
     values["exports"] = tuple(values["exports"])
+    values["unread"] = tuple(values["unread"])
     return FileFacts(**values)
 
 

@@ -3,14 +3,16 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 from .findings import Problem
+from .source.attributes import unread_attributes
 from .source.collect import collect_facts
 from .source.facts import FileFacts
 from .source.reader import Sources, Unreadable, decode, parse
 
 SUPPRESSION_MARK = b"mlfix:"
+MODULE_MARK = b"Module"
 
 
 @dataclass(frozen=True)
@@ -39,7 +41,8 @@ def read_file(sources: Sources, path: str, triggers: Iterable[bytes]) -> Reading
         tokens = frozenset(t for t in triggers if t in data)
         lines = data.count(b"\n") + (1 if data and not data.endswith(b"\n") else 0)
         facts = collect_facts(parse(text), path, text.digest, lines, tokens, SUPPRESSION_MARK in data)
-        return Reading(path, facts)
+        unread = unread_attributes(text.text, facts.classes) if MODULE_MARK in data else ()
+        return Reading(path, replace(facts, unread=unread) if unread else facts)
     except Unreadable as error:
         return Reading(path, None, error.problem)
     except RecursionError:

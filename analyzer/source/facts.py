@@ -85,6 +85,9 @@ class FileFacts:
     """Short identifier-like strings in the code: names that a registry, ``getattr`` or a table may look up."""
     exports: tuple[str, ...] = ()
     """The strings of ``__all__``."""
+    unread: tuple[str, ...] = ()
+    """``Net.fc``: attributes that a class with a ``forward`` of its own, or of a base, sets to what a call makes, and
+    names nowhere else. By the text alone."""
     has_main_guard: bool = False
     runs_at_import: bool = False
     """Top-level code that does work: calls in statements, loops."""

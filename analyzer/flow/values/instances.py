@@ -25,7 +25,7 @@ def instance_calls(flow: Flow, klass: Symbol) -> list[tuple[Module, ast.Call]]:
     """
     found: list[tuple[Module, ast.Call]] = []
     sites = 0
-    for name in sorted(_names_of_instances(flow, klass)):
+    for name in sorted(names_of_instances(flow, klass)):
         for site in flow.project.possible_call_sites(name):
             sites += 1
             if sites > _MOST_SITES:
@@ -39,7 +39,7 @@ def instance_calls(flow: Flow, klass: Symbol) -> list[tuple[Module, ast.Call]]:
     return found
 
 
-def _names_of_instances(flow: Flow, klass: Symbol) -> set[str]:
+def names_of_instances(flow: Flow, klass: Symbol) -> set[str]:
     """Names and attributes that hold an instance where it is made or handed over."""
     names: set[str] = set()
     for module, call in _calls_of(flow, klass):

@@ -1,0 +1,393 @@
+"""Parts of a module that no loss ever reaches: built and never called, or called for a result that nobody trains on."""
+
+from __future__ import annotations
+
+import ast
+import re
+from collections.abc import Iterator
+from dataclasses import dataclass
+
+from ...findings import Evidence
+from ...graph.graphs import is_test
+from ...graph.project import CallSite, Project
+from ...graph.symbols import Symbol
+from ...source.module import Module
+from ...source.reader import Unreadable
+from ...source.scopes import Kind, last_name
+from ..values.functions import returned
+from .gradients import is_off
+from .parts import Part, weighted_parts
+from .sites import calls_of_module
+from .takers import How, Output, Takers
+
+_SEQUENTIAL = frozenset(
+    {"torch.nn.Sequential", "torch.nn.ModuleList", "torch.nn.ModuleDict", "torch.nn.modules.container.Sequential"}
+)
+_HANDLING = frozenset(
+    {
+        *("parameters", "named_parameters", "state_dict", "load_state_dict", "train", "eval", "to", "cuda", "cpu"),
+        *("apply", "in_features", "out_features", "in_channels", "out_channels", "half", "float", "init_weights"),
+        *("reset_parameters", "requires_grad_", "embedding_dim", "num_embeddings", "num_features"),
+    }
+)
+_WALKING = re.compile(rb"\.(?:named_)?children\(|\._modules\b|\b__dict__\b")
+_FREEZING = re.compile(rb"requires_grad_?\s*(?:\(\s*False|=\s*False)")
+
+
+@dataclass(frozen=True)
+class Untrained:
+    """A part without a gradient.
+
+    ``calls`` are the calls of it inside its class ((): never called), ``evidence`` what shows it, ``output`` the key
+    under which ``forward`` returns its result, ``site`` a call of the model in training, ``backward`` where that call's
+    other outputs start the backward pass.
+    """
+
+    part: Part
+    calls: tuple[tuple[Module, ast.Call], ...]
+    evidence: tuple[Evidence, ...]
+    output: int | str | None = None
+    site: tuple[Module, ast.Call] | None = None
+    backward: tuple[Module, ast.AST] | None = None
+
+
+@dataclass(frozen=True)
+class _Use:
+    """A read of a part. ``call``: the call of it; None for what else may use its weights."""
+
+    module: Module
+    node: ast.expr
+    call: ast.Call | None
+
+
+def never_called(module: Module, project: Project) -> Iterator[Untrained]:
+    """The parts of one file's modules that are built, and called by no program of the project."""
+    names: dict[str, set[str]] = {}
+    for entry in module.facts.unread:
+        owner, _, name = entry.rpartition(".")
+        names.setdefault(owner, set()).add(name)
+    for owner, unread in names.items():
+        klass = Symbol(module.path, owner)
+        if not _is_whole_module(klass, project):
+            continue
+        texts = _Texts(project, klass)
+        for part in weighted_parts(klass, project, unread.__contains__):
+            if _reads_in(part, module, project) != [] or texts.walks_children() or texts.freezes(part.name):
+                continue
+            is_made = any(not is_test(path) for path in _makings(klass, project))
+            if is_made and _reads_elsewhere(part, texts, project) == []:
+                yield _never_called(part, project)
+
+
+def never_trained(project: Project) -> Iterator[Untrained]:
+    """The parts of the project's modules that are called for results which no loss takes in."""
+    if not project.possible_call_sites("backward") and not any(
+        "training_step" in c.methods for f in project.files.values() for c in f.classes
+    ):
+        return
+    for path, facts in project.files.items():
+        for klass in (Symbol(path, c.qualname) for c in facts.classes if "__init__" in c.methods):
+            if not _is_made_whole(klass, project) or not _is_whole_module(klass, project):
+                continue
+            if _returns_several(klass, project):
+                texts = _Texts(project, klass)
+                found = (_judged(part, texts, project) for part in weighted_parts(klass, project, lambda _: True))
+                yield from (f for f in found if f is not None)
+
+
+def _is_whole_module(klass: Symbol, project: Project) -> bool:
+    """Whether a class is a module whose ``forward`` is here to be read."""
+    return (
+        project.flow.calls.is_module(klass)
+        and not project.symbols.is_subclass(klass, _SEQUENTIAL)
+        and _has_own_forward(klass, project)
+    )
+
+
+def _is_made_whole(klass: Symbol, project: Project) -> bool:
+    """Whether instances are made outside of other modules' constructors."""
+    return any(_is_whole(site, project) for site in project.call_sites(klass))
+
+
+def _is_whole(site: CallSite, project: Project) -> bool:
+    """Whether a place makes a model of its own, and not a block of another one."""
+    if is_test(site.path):
+        return False
+    owner = Symbol(site.path, site.scope.rpartition(".")[0])
+    klass = project.symbols.klass(owner)
+    return klass is None or "training_step" in klass.methods or not project.flow.calls.is_module(owner)
+
+
+def _has_own_forward(klass: Symbol, project: Project) -> bool:
+    """Whether all code that runs the module is here: ``forward``, and no base of another package but torch's."""
+    outside = [b for b in project.symbols.ancestry(klass) if isinstance(b, str)]
+    plain = all(b.startswith(("torch.nn.", "pytorch_lightning.", "lightning.")) or b == "object" for b in outside)
+    return plain and project.symbols.method(klass, "forward") is not None
+
+
+class _Texts:
+    """The files of a project as text, for one class: who may read its parts."""
+
+    def __init__(self, project: Project, klass: Symbol) -> None:
+        self.project = project
+        self.klass = klass
+        self.name = klass.qualname.rpartition(".")[2]
+
+    def files_with(self, word: str) -> list[str]:
+        """The project's files that may read an attribute of such an instance, or look it up by its name."""
+        name = re.escape(word.encode())
+        outside = re.compile(rb"(?<!self)\." + name + rb"\b|[\"']" + name + rb"[\"']")
+        inside = re.compile(rb"self\." + name + rb"\b")
+        above = {b.path for b in self.project.symbols.ancestry(self.klass) if isinstance(b, Symbol)}
+        found: list[str] = []
+        for path in self.project.files:
+            raw = self._raw(path)
+            if name in raw and (
+                outside.search(raw) or ((path in above or self.name.encode() in raw) and inside.search(raw))
+            ):
+                found.append(path)
+        return found
+
+    def walks_children(self) -> bool:
+        """Whether a file that knows the class takes modules apart, so that a part may be called without its name."""
+        own = self._raw(self.klass.path)
+        if _WALKING.search(own):
+            return True
+        word = self.name.encode()
+        return any(_WALKING.search(raw) for raw in map(self._raw, self.project.files) if word in raw)
+
+    def freezes(self, part: str) -> bool:
+        """Whether code that knows the class switches gradients off for the part, or for all parameters of a model."""
+        for path in self.project.files:
+            raw = self._raw(path)
+            if self.name.encode() not in raw and path != self.klass.path:
+                continue
+            for match in _FREEZING.finditer(raw):
+                around = raw[max(0, raw.rfind(b"\n", 0, max(0, match.start() - 200))) : match.end()]
+                if part.encode() in around or not re.search(rb"\.\w+\.(?:named_)?parameters\(", around):
+                    return True
+        return False
+
+    def _raw(self, path: str) -> bytes:
+        try:
+            return self.project.sources.read(path)
+        except Unreadable:
+            return b""
+
+
+def _judged(part: Part, texts: _Texts, project: Project) -> Untrained | None:
+    own = _reads_in(part, part.module, project)
+    if own is None or any(use.call is None for use in own):
+        return None
+    if not own:
+        return None
+    passed = _ends_without_loss(own, project)
+    if passed is None:
+        return None
+    other = _reads_elsewhere(part, texts, project)
+    if other is None or any(use.call is None for use in other) or texts.freezes(part.name):
+        return None
+    more = _ends_without_loss(other, project)
+    return _never_trained(part, own, [*passed, *more], project) if more is not None else None
+
+
+def _never_called(part: Part, project: Project) -> Untrained:
+    built = part.module.evidence(
+        part.binding.node, f"`self.{part.name}` is built here, and read nowhere in the project"
+    )
+    method = project.symbols.method(part.owner, "forward")
+    opened = project.flow.calls.function(method) if method is not None else None
+    evidence = [built]
+    if opened is not None:
+        evidence.append(opened[0].evidence(opened[1].node, f"`forward` of `{part.owner.qualname}` does not call it"))
+    return Untrained(part, (), tuple(evidence))
+
+
+def _makings(klass: Symbol, project: Project) -> list[str]:
+    """The files that make an instance of a class or of one that derives from it."""
+    found = [site.path for site in project.call_sites(klass)]
+    if found:
+        return found
+    for path, facts in project.files.items():
+        for other in facts.classes:
+            child = Symbol(path, other.qualname)
+            if child != klass and klass in project.symbols.ancestry(child):
+                found += [site.path for site in project.call_sites(child)]
+    return found
+
+
+def _reads_elsewhere(part: Part, texts: _Texts, project: Project) -> list[_Use] | None:
+    """The reads of a part in other files; None where one cannot be told."""
+    found: list[_Use] = []
+    for path in texts.files_with(part.name):
+        module = project.try_module(path) if path != part.module.path else None
+        uses = _reads_in(part, module, project) if module is not None else []
+        if uses is None:
+            return None
+        found += uses
+    return found
+
+
+def _reads_in(part: Part, module: Module, project: Project) -> list[_Use] | None:
+    """Every read of a part in a file that may run it; None where it is replaced, or looked up by its name."""
+    found: list[_Use] = []
+    for node in module.nodes:
+        if isinstance(node, ast.Constant) and node.value == part.name and _is_looked_up(module, node):
+            return None
+        if not isinstance(node, ast.Attribute) or node.attr != part.name:
+            continue
+        if _is_of_other_class(part, module, node, project):
+            continue
+        if not isinstance(node.ctx, ast.Load):
+            if module is part.module and _is_in_constructor(part, module, node):
+                continue
+            return None
+        use = _use(module, node, project)
+        if use is not None:
+            found.append(use)
+    return found
+
+
+def _is_looked_up(module: Module, node: ast.Constant) -> bool:
+    """``getattr(model, "fc")``, and other calls that are given a part's name."""
+    parent = module.parent(node)
+    return isinstance(parent, ast.Call) and last_name(parent.func) in ("getattr", "setattr", "delattr", "get_submodule")
+
+
+def _is_of_other_class(part: Part, module: Module, node: ast.Attribute, project: Project) -> bool:
+    """``self.fc`` in the methods of a class that has nothing to do with the part's."""
+    if not isinstance(node.value, ast.Name) or node.value.id != "self":
+        known = (
+            project.flow.classes.of(project.flow.operand(module, node.value)) if not _is_package(module, node) else []
+        )
+        return _is_package(module, node) or (bool(known) and not any(_is_kin(part, k, project) for k in known))
+    method = module.scope_of(node).method
+    owner = method.parent if method is not None else None
+    return owner is not None and not _is_kin(part, Symbol(module.path, owner.qualname), project)
+
+
+def _is_package(module: Module, node: ast.Attribute) -> bool:
+    return module.local_name(node) is not None
+
+
+def _is_kin(part: Part, klass: Symbol, project: Project) -> bool:
+    return klass in project.symbols.ancestry(part.owner) or part.owner in project.symbols.ancestry(klass)
+
+
+def _is_in_constructor(part: Part, module: Module, node: ast.Attribute) -> bool:
+    return module.qualname(node) == f"{part.owner.qualname}.__init__"
+
+
+def _use(module: Module, node: ast.Attribute, project: Project) -> _Use | None:
+    """What one read of a part does with it; None where that cannot run it or train its weights."""
+    parent = module.parent(node)
+    if isinstance(parent, ast.Subscript) and parent.value is node:
+        node_or_item: ast.expr = parent
+        parent = module.parent(parent)
+    else:
+        node_or_item = node
+    if isinstance(parent, ast.Call) and parent.func is node_or_item:
+        return _Use(module, node, parent)
+    if isinstance(parent, ast.Attribute):
+        if parent.attr in _HANDLING:
+            return None
+        if parent.attr in ("weight", "bias") and _is_set_up(module, parent, project):
+            return None
+        if parent.attr == "forward":
+            call = module.parent(parent)
+            return _Use(module, node, call if isinstance(call, ast.Call) else None)
+        return _Use(module, node, None)
+    if isinstance(parent, ast.Call) and _is_initialisation(module, parent, project):
+        return None
+    if isinstance(parent, (ast.Compare, ast.If, ast.IfExp)) and getattr(parent, "test", parent) in (node, parent):
+        return None
+    return _Use(module, node, None)
+
+
+def _is_set_up(module: Module, weight: ast.Attribute, project: Project) -> bool:
+    """``nn.init.normal_(self.fc.weight)``, ``self.fc.bias.data.fill_(0)``, ``self.fc.weight.shape``."""
+    parent = module.parent(weight)
+    if isinstance(parent, ast.Attribute):
+        return parent.attr in ("data", "shape", "size", "device", "dtype", "requires_grad", "fill_", "zero_", "normal_")
+    return isinstance(parent, ast.Call) and _is_initialisation(module, parent, project)
+
+
+def _is_initialisation(module: Module, call: ast.Call, project: Project) -> bool:
+    name = project.external(module, call.func) or last_name(call.func)
+    return (
+        name.startswith("torch.nn.init.")
+        or bool(re.search(r"(?i)init", name.rpartition(".")[2]))
+        or name
+        in (
+            "isinstance",
+            "print",
+            "hasattr",
+        )
+    )
+
+
+def _returns_several(klass: Symbol, project: Project) -> bool:
+    """Whether ``forward`` gives several things back, so that one of them may be left."""
+    method = project.symbols.method(klass, "forward")
+    opened = project.flow.calls.function(method) if method is not None else None
+    if opened is None:
+        return False
+    values = returned(opened[1])
+    for value in list(values):
+        if isinstance(value, ast.Name):
+            values += [
+                b.value for b in opened[1].bindings.get(value.id, []) if b.value is not None and b.kind is Kind.ASSIGN
+            ]
+    return any(
+        (isinstance(v, (ast.Tuple, ast.Dict)) and len(getattr(v, "elts", getattr(v, "keys", ()))) > 0)
+        or (isinstance(v, ast.Call) and bool(v.keywords))
+        for v in values
+    )
+
+
+def _ends_without_loss(uses: list[_Use], project: Project) -> list[Output] | None:
+    """What the results of a part pass on their way, where all of it ends without a loss; None otherwise.
+
+    A part that is called without gradients is left alone: on purpose (a moving average), or by an evaluation.
+    """
+    passed: list[Output] = []
+    for use in uses:
+        if use.call is None or is_off(project, use.module, use.call):
+            return None
+        takers = Takers(project)
+        for end in takers.of(use.module, use.call):
+            if end.how in (How.TAKEN, How.BACKWARD):
+                return None
+        passed += takers.passed
+    return passed
+
+
+def _never_trained(part: Part, uses: list[_Use], passed: list[Output], project: Project) -> Untrained | None:
+    """A part whose results all end without a loss, in a model that is trained by its other results."""
+    trained = _trained_by(part, project)
+    if trained is None:
+        return None
+    site, backward = trained
+    evidence = (
+        part.module.evidence(part.binding.node, f"`self.{part.name}` is built here"),
+        *dict.fromkeys(o.evidence for o in passed),
+        site[0].evidence(site[1], f"`{site[0].snippet(site[1])}` is called in training"),
+        backward[0].evidence(backward[1], "backward starts here, from the other outputs"),
+    )
+    calls = tuple((u.module, u.call) for u in uses if u.call is not None)
+    outputs = {o.path for o in passed if o.klass == part.owner}
+    path = outputs.pop() if len(outputs) == 1 else ()
+    return Untrained(part, calls, evidence, path[0] if len(path) == 1 else None, site, backward)
+
+
+def _trained_by(part: Part, project: Project) -> tuple[tuple[Module, ast.Call], tuple[Module, ast.AST]] | None:
+    """A sure call of the model in training, with the ``backward`` that its result reaches."""
+    owners = [part.owner]
+    calls = calls_of_module(project.flow, part.owner)
+    for module, call in calls.sure if owners else ():
+        if is_off(project, module, call):
+            continue
+        for end in Takers(project).of(module, call):
+            if end.how is How.BACKWARD:
+                return (module, call), (end.module, end.node)
+    return None
