@@ -110,6 +110,31 @@ def closest_slot(features, masks, query):
     return {choice}
 """
 
+_KMEANS_CLASS = """\
+import numpy as np
+
+
+class KMeans:
+    def __init__(self, k):
+        self.k = k
+
+    def nearest(self, points, centres):
+        return np.array([{choice} for p in points])
+
+    def centres(self, points, labels):
+        return np.array([points[labels == k].mean(axis=0) for k in range(self.k)])
+
+    def fit(self, points, rounds=50):
+        centres = points[: self.k]
+        for _ in range(rounds):
+            labels = self.nearest(points, centres)
+            moved = self.centres(points, labels)
+            if np.abs(moved - centres).sum() < 1e-6:
+                break
+            centres = moved
+        return labels, centres
+"""
+
 VALID = [
     Valid(
         _NUCLEI.format(
@@ -254,6 +279,12 @@ INVALID = [
         at=[("train.py", 6)],
         fixed=_KMEANS_NUMPY.format(choice="np.nanargmin(gaps, axis=1)"),
         why="k-means in three functions",
+    ),
+    Invalid(
+        _KMEANS_CLASS.format(choice="np.linalg.norm(centres - p, axis=1).argmin()"),
+        at=[("train.py", 9)],
+        fixed=_KMEANS_CLASS.format(choice="np.nanargmin(np.linalg.norm(centres - p, axis=1))"),
+        why="k-means in methods",
     ),
     Invalid(
         _SECTORS.format(choice="np.argmin(found)"),

@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING
 
 from ...graph.symbols import Symbol
 from ..values.frames import Operand
+from ..values.functions import self_name
 
 if TYPE_CHECKING:
     from ...graph.project import Project
@@ -46,6 +47,17 @@ def array_call(op: Operand, project: Project) -> ArrayCall | None:
         if first is None:
             return None
         return ArrayCall(called.rpartition(".")[2], library, op.sub(first), tuple(call.args[1:]), keywords)
-    if isinstance(called, Symbol) or not isinstance(call.func, ast.Attribute):
+    if isinstance(called, Symbol) or not isinstance(call.func, ast.Attribute) or is_own_method(op):
         return None
     return ArrayCall(call.func.attr, "", op.sub(call.func.value), tuple(call.args), keywords)
+
+
+def is_own_method(op: Operand) -> bool:
+    """Whether a call is of a method that its own class defines: ``self.assign(points)``."""
+    call, method = op.node, op.frame.scope.method
+    if not isinstance(call, ast.Call) or not isinstance(call.func, ast.Attribute) or method is None:
+        return False
+    own, klass = self_name(method), method.parent
+    if klass is None or not isinstance(call.func.value, ast.Name) or call.func.value.id != own:
+        return False
+    return any(child.qualname.rpartition(".")[2] == call.func.attr for child in klass.children)

@@ -12,7 +12,7 @@ from ..values.evaluate import Evaluator
 from ..values.flow import Flow
 from ..values.frames import Known, Operand, Source
 from ..values.origins import origin
-from .arrays import array_call
+from .arrays import array_call, is_own_method
 
 _PLACES = frozenset({"argwhere", "nonzero", "flatnonzero"})
 _SAME_ENTRIES = frozenset(
@@ -70,14 +70,8 @@ def is_followed(flow: Flow, op: Operand) -> bool:
     """Whether a call enters a function of the project that is named outright, or a method of its own class."""
     call = op.node
     assert isinstance(call, ast.Call)
-    if flow.project.resolve(op.module, call.func) is not None:
-        return bool(flow.calls.callees(op))
-    is_own = isinstance(call.func, ast.Attribute) and isinstance(call.func.value, ast.Name)
-    method = op.frame.scope.method
-    if not is_own or method is None or method.parent is None:
-        return False
-    names = {child.qualname.rpartition(".")[2] for child in method.parent.children}
-    return call.func.attr in names and bool(flow.calls.callees(op))  # pyright: ignore[reportAttributeAccessIssue]
+    is_named = flow.project.resolve(op.module, call.func) is not None
+    return (is_named or is_own_method(op)) and bool(flow.calls.callees(op))
 
 
 def conditions(flow: Flow, op: Operand, depth: int = 0) -> list[Operand]:
