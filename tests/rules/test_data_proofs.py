@@ -53,3 +53,23 @@ def test_nan_argmin(rows: list[list[Any]], value: float | None) -> None:
 )
 def test_no_crop_jitter(masks: list[dict[str, Any]], value: float | None) -> None:
     assert measured([{"k": "object-position", "masks": masks}], finding("no-crop-jitter")) == value
+
+
+def loader(path: str, **statistics: str) -> dict[str, Any]:
+    return {"dataset": "Clips", "classes": [path], "role": "train", "statistics": statistics, "shown": {}}
+
+
+@pytest.mark.parametrize(
+    ("loaders", "value"),
+    [
+        ([], None),
+        ([loader("a/items.py:Clips", mean="1")], None),
+        ([loader("a/items.py:Clips", mean="1"), loader("a/items.py:Clips", mean="2")], 2.0),
+        ([loader("a/items.py:Clips", mean="1"), loader("a/items.py:More", mean="1")], 1.0),
+        ([loader("a/items.py:Clips", mean="1"), loader("a/items.py:Clips", mean="1"), loader("b.py:X", std="7")], 1.0),
+        ([loader("b.py:X", mean="1"), loader("b.py:X", mean="2")], None),
+    ],
+)
+def test_split_normalization(loaders: list[dict[str, Any]], value: float | None) -> None:
+    found = finding("split-normalization", scope="Clips.__init__")
+    assert measured([{"k": "split-statistics", "loaders": loaders}], found) == value

@@ -51,8 +51,9 @@ GOALS = {
     "word_language_model": Goal("valid ppl", operator.lt, 5.0),
 }
 
-UNSEEN = ["angle-conversion", "class-prior", "nan-choice"]
-"""Probes of what no program here has: angles in degrees, a prior that the configuration names, a choice in training."""
+UNSEEN = ["angle-conversion", "class-prior", "nan-choice", "split-statistics"]
+"""Probes of what no program here has: angles in degrees, a prior that the configuration names, a choice in training,
+data that is normalised by statistics that the dataset keeps."""
 
 
 @pytest.fixture(scope="module")
