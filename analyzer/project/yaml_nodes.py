@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterable
 from dataclasses import dataclass, field
 from typing import Any
@@ -10,6 +11,7 @@ from .text import Piece, Source
 
 _DEEPEST = 60
 _MOST_NODES = 400_000
+_PROPERTIES = re.compile(r"(?:[&!]\S*[ \t]+)+")
 
 
 class BadYaml(Exception):
@@ -103,8 +105,11 @@ def _build(source: Source, events: Iterable[Any]) -> Node:
                 node.anchor = name
             stack[-1].children.append(node)
             if isinstance(event, yaml.ScalarEvent):
-                node.piece = source.literal(event.value, first.index, last.index)
-                node.span = (first.index, last.index)
+                # The event begins at the scalar's anchor and tag.
+                before = _PROPERTIES.match(source.text, first.index, last.index) if name or node.tag else None
+                start = before.end() if before is not None else first.index
+                node.piece = source.literal(event.value, start, last.index)
+                node.span = (start, last.index)
                 node.is_plain = event.implicit[0]
             elif isinstance(event, yaml.CollectionStartEvent):
                 stack.append(node)

@@ -1,0 +1,1 @@
+"""What a model predicts: probabilities, and how sure they are."""
