@@ -207,8 +207,14 @@ class Project:
             if self.symbols.function(nested) or self.symbols.klass(nested):
                 return nested
         local = self.symbols.local(path, callee)
+        if local is not None and "." in callee and self._is_imported(path, callee):
+            local = None  # `trainer = Trainer()` after `from trainer import Trainer`: the variable is not the module
         found = local if local is not None else self.symbols.resolve(path, callee)
         return found if isinstance(found, Symbol) and found.qualname else None
+
+    def _is_imported(self, path: str, dotted: str) -> bool:
+        """Whether an import of a file binds a dotted name, or what it is a part of."""
+        return any(f"{dotted}.".startswith(f"{i.target}.") for i in self.files[path].imports)
 
     def call_sites(self, symbol: Symbol) -> list[CallSite]:
         """Where a function, class or method is called, by resolved name (not through unknown receivers)."""

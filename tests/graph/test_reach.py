@@ -91,3 +91,12 @@ def test_what_is_registered_by_a_decorator_is_reached(tmp_path: Path) -> None:
     registered = registered.replace("import nn\n", "import nn\nfrom reg import register_model\n")
     files = {"net.py": registered, "reg.py": "def register_model(c):\n    return c\n", "main.py": "print()\n"}
     assert Symbol("net.py", "Other") in project_of(tmp_path, files).reach.reached
+
+
+def test_a_variable_that_is_called_like_a_module_hides_no_import(tmp_path):
+    files = {
+        "trainer.py": "class Trainer:\n    def __init__(self, cfg):\n        self.cfg = cfg\n",
+        "main.py": "from trainer import Trainer\n\ntrainer = Trainer({})\n",
+    }
+    project = project_of(tmp_path, files)
+    assert [s.path for s in project.call_sites(Symbol("trainer.py", "Trainer"))] == ["main.py"]
