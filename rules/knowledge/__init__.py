@@ -278,6 +278,12 @@ def _lower_bound(specifiers: SpecifierSet) -> Version:
     return max(Version(specifier.version.removesuffix(".*")) for specifier in specifiers)
 
 
+@cache
+def learning_rates() -> tuple[Mapping[str, Any], ...]:
+    """The rows of ``learning_rates.yaml``: what rates optimizers bear."""
+    return tuple(_load("learning_rates.yaml")["rates"])
+
+
 def _load(name: str) -> dict[str, Any]:
     # The C loader is ten times faster; PyYAML lacks it where it was built without libyaml.
     import yaml  # late: most scans need no facts

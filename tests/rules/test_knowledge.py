@@ -21,6 +21,7 @@ HEALTHY = {
     "healthy.yaml",
     "autocast.yaml",
     "saved_values.yaml",
+    "learning_rates.yaml",
 }  # no facts about versions; tests of their own read them
 
 

@@ -37,6 +37,7 @@ class Sample:
         self._values: Any = self._joined(pieces) if pieces else None
         self._owner: Any = self._owners(list(range(len(pieces))), pieces) if pieces else None
         count = len(self.tensors)
+        self._wide: Any = torch.tensor([p.dim() > 1 for p in self.tensors], device=device) if count else None
         self.moved: Any = torch.zeros(count, dtype=torch.bool, device=device) if count else None
         self.graded: Any = self.moved.clone() if count else None
 
@@ -60,8 +61,11 @@ class Sample:
             rate = float(group["lr"])
             self._decay[place] = self._decay.get(place, 1.0) * (1.0 - rate * float(decay) if self.is_decoupled else 1.0)
 
-    def compare(self) -> Optional[Tuple[Any, int]]:
-        """Each tensor's change since the last comparison without decay, and over how many steps; None without any."""
+    def compare(self) -> Optional[Tuple[Any, int, Any]]:
+        """Each tensor's change since the last comparison without decay, and over how many steps; None without any.
+
+        With them goes the change of the matrices and kernels as a share of their own size, one number for each.
+        """
         torch, over, decay = self.torch, self._over, self._decay
         self._over, self._decay = 0, {}
         if self._owner is None or not over:
@@ -73,12 +77,14 @@ class Sample:
         kept = self._values * keep[self._owner]
         change = self._sum((values - kept) ** 2).sqrt()
         is_decayed = torch.tensor([decay.get(g, 1.0) != 1.0 for g in self.group_of], device=values.device)
-        floor = self._sum(kept**2).sqrt() * _ROUNDING * is_decayed
+        size = self._sum(kept**2).sqrt()
+        floor = size * _ROUNDING * is_decayed
         has_gradient = self._has_gradient()
         self.graded |= has_gradient
         self.moved |= has_gradient & (change > floor)
         self._values = values
-        return change, over
+        weighs = self._wide & has_gradient & (size > 0)
+        return change, over, change[weighs] / size[weighs]
 
     def groups(self) -> Tuple[List[Dict[str, Any]], List[Any]]:
         """For each group its tensors, and those that had a gradient and moved; and tensors that stood still."""

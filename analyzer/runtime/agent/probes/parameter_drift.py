@@ -22,7 +22,8 @@ class ParameterDrift(Probe):
     ----------------
     The L2 norm of each tensor's change in a step, over up to 256 values spread over it, without what decoupled weight
     decay takes away: decay moves parameters whose every gradient is 0. Beside it stands whether the gradient at the
-    same values was other than 0, so that rows of an embedding that no batch touched do not count.
+    same values was other than 0, so that rows of an embedding that no batch touched do not count. For matrices and
+    kernels also the change as a share of their own size, which tells how far a learning rate throws them in a step.
 
     Healthy
     -------
@@ -58,8 +59,15 @@ class ParameterDrift(Probe):
         opt = session.steps.number(optimizer)
         if moved is None:
             return
-        drift, over = moved
-        session.emit("drift", opt=opt, over=over, median=drift.median() / over, largest=drift.max() / over)
+        drift, over, shares = moved
+        session.emit(
+            "drift",
+            opt=opt,
+            over=over,
+            median=drift.median() / over,
+            largest=drift.max() / over,
+            share=shares.median() / over if shares.numel() else None,
+        )
         if sample.steps in _WRITTEN_AT:
             self._write(session, opt, sample)
 

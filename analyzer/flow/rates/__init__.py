@@ -1,0 +1,1 @@
+"""Learning rates: which optimizer gets which, for which network."""
