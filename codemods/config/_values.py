@@ -2,11 +2,15 @@
 
 from __future__ import annotations
 
+import re
+
 from ...analyzer.checking import NoFix
 from ...analyzer.findings import Edit
 from ...analyzer.graph.project import Project
 
 _COMMENTS = (".py", ".yaml", ".yml", ".toml")
+_PROPERTIES = re.compile(r"(?:[&!]\S*\s+)+")
+"""YAML's anchor and tag, which stand before a value and are a part of its place."""
 Place = tuple[str, int, int, str]
 """A setting's ``place``: path, line, column, and the text that stands there."""
 
@@ -28,7 +32,9 @@ def value_edits(project: Project, place: Place, value: str, comment: str = "") -
     if not text.startswith(old, column - 1):
         raise NoFix("the file changed since it was scanned: scan again")
     after = text[column - 1 + len(old) :]
-    edits = [Edit(path, (line, column), (line, column + len(old)), value)]
+    kept = _PROPERTIES.match(old) if path.endswith((".yaml", ".yml")) else None
+    start = column + (kept.end() if kept is not None else 0)
+    edits = [Edit(path, (line, start), (line, column + len(old)), value)]
     end = (line, len(text.rstrip()) + 1)
     if comment and path.endswith(_COMMENTS) and not any(mark in after for mark in "\"'\\|>"):
         edits.append(Edit(path, end, end, f" ({comment})" if "#" in after else f"  # {comment}"))

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from ...analyzer.findings import Applicability, Finding, Fix
 from ...analyzer.graph.project import Project
-from ._lines import replaced
+from ._values import value_edits
 
 
 def fix(finding: Finding, project: Project) -> Fix:
@@ -15,5 +15,5 @@ def fix(finding: Finding, project: Project) -> Fix:
     """
     assert finding.repair is not None
     value = finding.repair["value"]
-    edit, _, _ = replaced(project, finding.repair["place"], value)
-    return Fix(Applicability.UNSAFE, f"Set the learning rate to {value}", (edit,))
+    edits = value_edits(project, finding.repair["place"], value)
+    return Fix(Applicability.UNSAFE, f"Set the learning rate to {value}", edits)
