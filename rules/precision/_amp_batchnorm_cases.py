@@ -47,6 +47,7 @@ def train(model, dataset):
         nn.functional.cross_entropy(model(x), y).backward()
 """
 _CONFIG = """import torch
+import torchvision
 import yaml
 from torch import nn
 from torch.cuda.amp import GradScaler
@@ -56,7 +57,8 @@ with open("config.yaml") as f:
     config = yaml.safe_load(f)
 
 
-def train(dataset, model):
+def train(dataset):
+    model = torchvision.models.video.r3d_18().cuda()
     model = nn.SyncBatchNorm.convert_sync_batchnorm(model)
     scaler = GradScaler()
     loader = DataLoader(dataset, batch_size=config["data"]["batch_size"])
@@ -120,6 +122,7 @@ VALID = (
     Valid(_train(given="len(dataset) // 100"), "a batch size that is computed is not known"),
     Valid(_NO_AUTOCAST, "float32 throughout"),
     Valid(_INSTANCE, "the conversion does nothing: there is no batch normalisation"),
+    Valid({"train.py": _HELPER, "data.py": _DATA}, "the network is out of sight: low confidence, which is hidden"),
     Valid({"train.py": _CONFIG, "config.yaml": "data:\n  batch_size: 1024\n"}, "1024 in the configuration"),
 )
 
@@ -129,9 +132,14 @@ INVALID = (
     Invalid(_train(given="4"), at=[("train.py", 17)], confidence=Confidence.MEDIUM),
     Invalid(
         {"train.py": _CONFIG, "config.yaml": "data:\n  batch_size: 6\n"},
-        at=[("train.py", 12)],
+        at=[("train.py", 14)],
         confidence=Confidence.MEDIUM,
     ),
-    Invalid({"train.py": _HELPER, "data.py": _DATA}, at=[("train.py", 10)], confidence=Confidence.MEDIUM),
+    Invalid(
+        {"train.py": _HELPER, "data.py": _DATA},
+        at=[("train.py", 10)],
+        confidence=Confidence.LOW,
+        why="the network is out of sight",
+    ),
     Invalid(_INSTANCE.replace("InstanceNorm3d", "BatchNorm3d"), at=[("train.py", 17)], confidence=Confidence.MEDIUM),
 )

@@ -11,17 +11,19 @@ from ...analyzer.findings import Confidence, Evidence, Finding, Level
 from ...analyzer.flow.precision.ambient import entered
 from ...analyzer.flow.precision.batches import Batch, training_batch
 from ...analyzer.flow.values.construction import Constructions
+from ...analyzer.flow.values.frames import Operand
 from ...analyzer.graph.project import Project
 from ...analyzer.graph.symbols import Symbol
 from ...analyzer.rule import Proof, Rule
 from ...analyzer.source.module import Module
+from ...analyzer.source.reader import Unreadable
 from ._amp_batchnorm_cases import INVALID, VALID
 
 _CONVERT = "torch.nn.SyncBatchNorm.convert_sync_batchnorm"
 _CONVERTS = {_CONVERT, "torch.nn.modules.SyncBatchNorm.convert_sync_batchnorm"}
 _SMALL = 32
 _VERY_SMALL = 16
-_NORMALISES = re.compile(r"(?<!Sync)BatchNorm|norm_layer|torchvision")
+_NORMALISES = re.compile(rb"(?<!Sync)BatchNorm|torchvision\.models")
 _FOLDERS = {"tests", "test"}
 _NO_FIX = (
     "no edit is right for every network: use bfloat16 (`dtype=torch.bfloat16`), which cannot overflow here, GroupNorm, "
@@ -35,7 +37,7 @@ class AmpBatchnorm(Rule):
     Finds ``SyncBatchNorm.convert_sync_batchnorm`` in a program that trains under float16 autocast, where the batch of
     one device is known to be small: at most 32, from the code, the command line's defaults or a configuration file.
     Autocast in bfloat16, batches that are not known, and networks of the project that hold no batch normalisation are
-    left alone.
+    left alone; confidence is low where the network is out of sight.
 
     Why it is bad
     -------------
@@ -94,7 +96,8 @@ class AmpBatchnorm(Rule):
         if region is None:
             return
         for call in calls:
-            if not _may_have_batchnorm(module, project, call):
+            normalises = _has_batchnorm(module, project, call)
+            if normalises is False:
                 continue
             batch = training_batch(project, module)
             if batch is None or batch.size > _SMALL:
@@ -108,7 +111,7 @@ class AmpBatchnorm(Rule):
                     region,
                     *_of_batch(batch),
                 ],
-                confidence=Confidence.MEDIUM if batch.size <= _VERY_SMALL else Confidence.LOW,
+                confidence=Confidence.MEDIUM if normalises and batch.size <= _VERY_SMALL else Confidence.LOW,
                 no_fix=_NO_FIX,
             )
 
@@ -135,15 +138,35 @@ def _float16(module: Module, project: Project) -> Evidence | None:
     return None
 
 
-def _may_have_batchnorm(module: Module, project: Project, call: ast.Call) -> bool:
-    """False where the network's class is the project's, and no file of the project makes a batch normalisation."""
-    if not call.args:
+def _has_batchnorm(module: Module, project: Project, call: ast.Call) -> bool | None:
+    """Whether the network holds batch normalisation, by the files that it is written in; None where out of sight."""
+    op = project.flow.operand(module, call.args[0]) if call.args else None
+    made = [k.what.of for k in Constructions(project.flow).evaluate(op)] if op is not None else []
+    makers = [of for of in made if isinstance(of, Symbol)] or (_makers(project, op) if op is not None else [])
+    if any(isinstance(m, str) and m.startswith("torchvision.models.") for m in makers):
         return True
-    made = [k.what.of for k in Constructions(project.flow).evaluate(project.flow.operand(module, call.args[0]))]
-    if not made or not all(isinstance(of, Symbol) for of in made):
-        return True
-    names = ("BatchNorm1d", "BatchNorm2d", "BatchNorm3d", "LazyBatchNorm1d", "LazyBatchNorm2d", "SyncBatchNorm")
-    if any(project.possible_call_sites(name) for name in names):
-        return True
-    opened = [project.try_module(of.path) for of in made if isinstance(of, Symbol)]
-    return any(_NORMALISES.search(home.text) for home in opened if home is not None)
+    paths = {m.path for m in makers if isinstance(m, Symbol)}
+    if not paths:
+        return None
+    for home in sorted(paths.union(*(project.graphs.imported_by(path) for path in paths))):
+        try:
+            if _NORMALISES.search(project.read_other(home)):
+                return True
+        except (Unreadable, OSError):
+            continue
+    return None if any(isinstance(of, str) for of in made) else False
+
+
+def _makers(project: Project, op: Operand) -> list[Symbol | str]:
+    """What a value is made by, where it is no class in sight: a factory, or another name for a class."""
+    found: list[Symbol | str] = []
+    for source in project.flow.sources(op):
+        if source.operand is None:
+            continue
+        node = source.operand.node
+        while isinstance(node, ast.Call) and isinstance(node.func, ast.Attribute) and node.func.attr in ("cuda", "to"):
+            node = node.func.value
+        maker = project.resolve(source.operand.module, node.func) if isinstance(node, ast.Call) else None
+        if maker is not None:
+            found.append(maker)
+    return found

@@ -1,0 +1,122 @@
+"""Cases of ``no-checkpointing``: what must be found and mended, and what must be left alone."""
+
+from __future__ import annotations
+
+from ...analyzer.findings import Confidence
+from ...analyzer.rule import Invalid, Valid
+
+_MONAI = """import argparse
+
+import torch
+from monai.data import DataLoader
+from monai.losses import DiceCELoss
+from monai.networks.nets import SwinUNETR
+from monai.transforms import Compose, LoadImaged, RandCropByPosNegLabeld
+
+parser = argparse.ArgumentParser()
+parser.add_argument("--feature_size", type=int, default={width})
+args = parser.parse_args()
+
+transforms = Compose([
+    LoadImaged(keys=["image", "label"]),
+    RandCropByPosNegLabeld(
+        keys=["image", "label"], label_key="label", spatial_size=({side}, {side}, {side}), pos=1, neg=1, num_samples={samples}
+    ),
+])
+loader = DataLoader(dataset, batch_size={batch}, shuffle=True)
+model = SwinUNETR({shape}in_channels=1, out_channels=14, feature_size=args.feature_size{option}).cuda()
+loss_function = DiceCELoss(to_onehot_y=True, softmax=True)
+optimizer = torch.optim.AdamW(model.parameters(), lr=1e-4)
+for batch in loader:
+    loss = loss_function(model(batch["image"].cuda()), batch["label"].cuda())
+    loss.backward()
+    optimizer.step()
+    optimizer.zero_grad()
+"""
+
+
+def _monai(width: int = 48, side: int = 96, samples: int = 4, batch: int = 1, shape: str = "", option: str = "") -> str:
+    return _MONAI.format(width=width, side=side, samples=samples, batch=batch, shape=shape, option=option)
+
+
+_OWN = """import torch
+from torch import nn
+{imports}
+
+class Block(nn.Module):
+    def __init__(self, dim, heads):
+        super().__init__()
+        self.norm1, self.norm2 = nn.LayerNorm(dim), nn.LayerNorm(dim)
+        self.attention = nn.MultiheadAttention(dim, heads, batch_first=True)
+        self.mlp = nn.Sequential(nn.Linear(dim, 4 * dim), nn.GELU(), nn.Linear(4 * dim, dim))
+
+    def forward(self, x):
+        y = self.norm1(x)
+        x = x + self.attention(y, y, y, need_weights=False)[0]
+        return x + self.mlp(self.norm2(x))
+
+
+class VolumeTransformer(nn.Module):
+    def __init__(self, channels, dim=192, patch_size=4, depth=12, heads=6):
+        super().__init__()
+        self.patches = nn.Conv{rank}d(channels, dim, kernel_size=patch_size, stride={stride})
+        self.blocks = nn.ModuleList([Block(dim, heads) for _ in range(depth)])
+
+    def forward(self, x):
+        x = self.patches(x).flatten(2).transpose(1, 2)
+        for block in self.blocks:
+            x = {call}
+        return x.mean(dim=1)
+"""
+
+
+def _own(imports: str = "", rank: int = 3, stride: str = "patch_size", call: str = "block(x)") -> str:
+    return _OWN.format(imports=imports, rank=rank, stride=stride, call=call)
+
+
+_USED = "from model import VolumeTransformer\n\nnet = VolumeTransformer(1)\n"
+
+VALID = (
+    Valid(_monai(option=", use_checkpoint=True"), "it is switched on"),
+    Valid(_monai(option=", use_checkpoint=args.use_checkpoint"), "a switch of the user's"),
+    Valid(_monai(side=64, samples=1), "small crops, one at a time"),
+    Valid(_monai(width=12, side=64), "a narrow network"),
+    Valid(_monai().replace("    loss.backward()\n", ""), "no training: nothing is kept"),
+    Valid(_monai().replace("(96, 96, 96)", "roi"), "the size is not known"),
+    Valid(
+        _own(
+            imports="from torch.utils.checkpoint import checkpoint\n", call="checkpoint(block, x, use_reentrant=False)"
+        ),
+        "it has checkpointing",
+    ),
+    Valid(_own(rank=2), "images, not volumes"),
+    Valid(_own(stride="2"), "an overlapping stem"),
+)
+
+INVALID = (
+    Invalid(
+        _monai(), at=[("train.py", 20)], fixed=_monai(option=", use_checkpoint=True"), confidence=Confidence.MEDIUM
+    ),
+    Invalid(
+        _monai(samples=1, batch=4),
+        at=[("train.py", 20)],
+        fixed=_monai(samples=1, batch=4, option=", use_checkpoint=True"),
+        confidence=Confidence.MEDIUM,
+    ),
+    Invalid(
+        _monai(side=128, samples=2),
+        at=[("train.py", 20)],
+        fixed=_monai(side=128, samples=2, option=", use_checkpoint=True"),
+        confidence=Confidence.MEDIUM,
+    ),
+    Invalid(
+        _monai(width=24, side=96, samples=4, batch=2, shape="img_size=(96, 96, 96), "),
+        at=[("train.py", 20)],
+        fixed=_monai(
+            width=24, side=96, samples=4, batch=2, shape="img_size=(96, 96, 96), ", option=", use_checkpoint=True"
+        ),
+        confidence=Confidence.MEDIUM,
+    ),
+    Invalid(_own(), at=[("train.py", 18)], confidence=Confidence.LOW),
+    Invalid({"model.py": _own(), "train.py": _USED}, at=[("model.py", 18)], confidence=Confidence.LOW),
+)
