@@ -8,12 +8,11 @@ from typing import Any
 
 from ...analyzer.findings import Confidence, Finding, Level
 from ...analyzer.flow.crops.centred import Centred, centred_crops, cuts_around_centre
-from ...analyzer.flow.items.making import Item, is_dataset, making_of
+from ...analyzer.flow.items.making import Item, items_of
 from ...analyzer.flow.items.phases import runs_in_training
 from ...analyzer.flow.values.functions import own_calls, self_name
 from ...analyzer.graph.graphs import is_test
 from ...analyzer.graph.project import Project
-from ...analyzer.graph.symbols import Symbol
 from ...analyzer.rule import Rule
 from ...analyzer.source.facts import FileFacts
 from ...analyzer.source.module import Module
@@ -84,7 +83,7 @@ class NoCropJitter(Rule):
         if not centred:
             return
         reported: set[str] = set()
-        for item in _items(project):
+        for item in items_of(project):
             crops = [c for c in centred_crops(project.flow, item) if _is_trained_on(project, item, c)]
             for name in centred:
                 here = [c for c in crops if (c.visit.module.path, c.visit.scope.qualname) == (module.path, name)]
@@ -111,19 +110,6 @@ class NoCropJitter(Rule):
             repair=planned if isinstance(planned, dict) else None,
             no_fix=planned if isinstance(planned, str) else "",
         )
-
-
-def _items(project: Project) -> Iterator[Item]:
-    """How each dataset of the project makes its items."""
-    for path, facts in sorted(project.files.items()):
-        for klass in facts.classes:
-            if "__getitem__" not in klass.methods or is_test(path):
-                continue
-            module = project.try_module(path)
-            getter = module.scope_named(f"{klass.qualname}.__getitem__") if module is not None else None
-            symbol = Symbol(path, klass.qualname)
-            if module is not None and getter is not None and is_dataset(project.flow, symbol):
-                yield making_of(project.flow, module, symbol, getter)
 
 
 def _is_trained_on(project: Project, item: Item, crop: Centred) -> bool:

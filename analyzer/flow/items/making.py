@@ -7,6 +7,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING
 from weakref import WeakKeyDictionary
 
+from ...graph.graphs import is_test
 from ...graph.symbols import Symbol
 from ...source.module import Module
 from ...source.scopes import Scope
@@ -98,6 +99,26 @@ def is_dataset(flow: Flow, klass: Symbol) -> bool:
     if symbols.method(klass, "__len__") is None:
         return False
     return any(klass in flow.classes.of(given) for given in _loaded(flow))
+
+
+def makes_items(project: Project, module: Module, scope: Scope) -> bool:
+    """Whether a function is part of how some dataset of the project makes its items."""
+    return any(
+        (v.module.path, v.scope.qualname) == (module.path, scope.qualname) for i in items_of(project) for v in i.order
+    )
+
+
+def items_of(project: Project) -> Iterator[Item]:
+    """How each dataset of the project makes its items; tests are left out."""
+    for path, facts in sorted(project.files.items()):
+        for klass in facts.classes:
+            if "__getitem__" not in klass.methods or is_test(path):
+                continue
+            module = project.try_module(path)
+            getter = module.scope_named(f"{klass.qualname}.__getitem__") if module is not None else None
+            symbol = Symbol(path, klass.qualname)
+            if module is not None and getter is not None and is_dataset(project.flow, symbol):
+                yield making_of(project.flow, module, symbol, getter)
 
 
 def _loaded(flow: Flow) -> Iterator[Operand]:
