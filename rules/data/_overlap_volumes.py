@@ -1,0 +1,120 @@
+"""What an overlap is measured by: voxels of one component, whole volumes, and what a share is said to be of."""
+
+from __future__ import annotations
+
+import ast
+import re
+
+from ...analyzer.findings import Evidence
+from ...analyzer.flow.values.flow import Flow
+from ...analyzer.flow.values.frames import Operand
+from ...analyzer.graph.project import Project
+from ...analyzer.source.module import Module
+from ...analyzer.source.scopes import Kind, key_of, last_name
+
+_COUNTS = frozenset({"count_nonzero", "sum"})
+_SIDES = (2, 3)
+_OF_CROP = re.compile(
+    r"occupan|fill|densit|foreground|crop_(?:frac|share|ratio)|coverage|\biou\b|fraction_of_(?:crop|cube|patch)", re.I
+)
+_OVERLAP = re.compile(r"overlap|visib|retain|remain|kept|keep", re.I)
+_SHARE = re.compile(
+    r"(?:share|fraction|part|proportion|percent\w*|ratio|how much|enough)\s+of\s+"
+    r"(?:the|a|an|its|each|every|one)\s+(?P<of>[\w-]+)",
+    re.I,
+)
+_CROPS = re.compile(r"crop|cube|patch|window|volume|image|voxel|pixel|box|tile", re.I)
+_DEEPEST = 6
+
+
+def counted_component(flow: Flow, op: Operand, depth: int = 0) -> Operand | None:
+    """The mask of one component whose entries are counted: ``crop == label`` of ``np.count_nonzero(crop == label)``."""
+    node = op.node
+    if depth > _DEEPEST:
+        return None
+    if isinstance(node, ast.Call):
+        if last_name(node.func) == "int" and node.args:
+            return counted_component(flow, op.sub(node.args[0]), depth + 1)
+        if isinstance(node.func, ast.Attribute) and node.func.attr == "item":
+            return counted_component(flow, op.sub(node.func.value), depth + 1)
+        if last_name(node.func) not in _COUNTS:
+            return None
+        is_function = bool(node.args) and flow.project.resolve(op.module, node.func) is not None
+        array = node.args[0] if is_function else node.func.value if isinstance(node.func, ast.Attribute) else None
+        return _component(flow, op.sub(array)) if array is not None else None
+    if isinstance(node, ast.Name):
+        sources = flow.sources(op)
+        if len(sources) == 1 and sources[0].operand is not None and not sources[0].index:
+            kind = sources[0].binding.kind if sources[0].binding is not None else Kind.ASSIGN
+            return counted_component(flow, sources[0].operand, depth + 1) if kind is Kind.ASSIGN else None
+    return None
+
+
+def _component(flow: Flow, op: Operand, depth: int = 0) -> Operand | None:
+    """A mask of the entries that are equal to one label, which is no constant."""
+    node = op.node
+    if isinstance(node, ast.Compare) and len(node.ops) == 1 and isinstance(node.ops[0], ast.Eq):
+        return op if not isinstance(node.comparators[0], ast.Constant) else None
+    if isinstance(node, ast.Name) and depth < _DEEPEST:
+        sources = [s.operand for s in flow.sources(op) if s.operand is not None and not s.index and not s.is_element]
+        return _component(flow, sources[0], depth + 1) if len(sources) == 1 else None
+    return None
+
+
+def is_volume(flow: Flow, op: Operand, depth: int = 0) -> bool:
+    """Whether a number is the size of a whole array: ``side ** 3``, ``crop.size``, ``np.prod(shape)``."""
+    node = op.node
+    if depth > _DEEPEST:
+        return False
+    if isinstance(node, ast.BinOp) and isinstance(node.op, ast.Pow):
+        return isinstance(node.right, ast.Constant) and node.right.value in _SIDES and key_of(node.left) is not None
+    if isinstance(node, ast.Attribute):
+        return node.attr == "size" and not _is_set(flow, op)
+    if isinstance(node, ast.Call):
+        name = last_name(node.func)
+        if name == "prod" and node.args:
+            return "shape" in ast.unparse(node.args[0]) or "size" in ast.unparse(node.args[0])
+        return name == "numel" and not node.args
+    if isinstance(node, ast.Name):
+        sources = [s.operand for s in flow.sources(op) if s.operand is not None and not s.index and not s.is_element]
+        return len(sources) == 1 and is_volume(flow, sources[0], depth + 1)
+    return False
+
+
+def _is_set(flow: Flow, op: Operand) -> bool:
+    """Whether the project gives the attribute its value itself: then it is no array's ``size``."""
+    return bool(flow.sources(op))
+
+
+def says_own_share(project: Project, module: Module, node: ast.AST, share: Operand) -> Evidence | None:
+    """Where the share is said to be one of the component: its documentation, else its name; None where nothing is.
+
+    A documentation that speaks of a share of the crop says the opposite, and so does a name.
+    """
+    name = last_name(share.node) or key_of(share.node) or ""
+    if _OF_CROP.search(name):
+        return None
+    for owner, text in _documents(module, node, name):
+        said = _SHARE.search(text)
+        if said is not None:
+            if _CROPS.fullmatch(said.group("of").lower().rstrip("s")) is not None:
+                return None
+            return module.evidence(owner, f"the documentation speaks of `{' '.join(said.group(0).split())}`")
+    if _OVERLAP.search(name):
+        return module.evidence(node, f"`{name}` speaks of the overlap with the component")
+    return None
+
+
+def _documents(module: Module, node: ast.AST, name: str) -> list[tuple[ast.AST, str]]:
+    """What is written of a parameter: its line in the class's documentation, comments beside it, the function's."""
+    found: list[tuple[ast.AST, str]] = []
+    for above in module.ancestors(node):
+        if not isinstance(above, (ast.FunctionDef, ast.AsyncFunctionDef, ast.ClassDef)):
+            continue
+        text = ast.get_docstring(above) or ""
+        about = re.search(rf"\b{re.escape(name)}\b[^\n]*(?:\n\s{{6,}}[^\n]*)*", text)
+        if about is not None:
+            found.append((above, about.group(0)))
+        elif isinstance(above, (ast.FunctionDef, ast.AsyncFunctionDef)):
+            found.append((above, text))
+    return found
