@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import ast
+from collections.abc import Mapping
+from typing import Any
 
 from ...analyzer.checking import NoFix
 from ...analyzer.findings import Applicability, Edit, Finding, Fix
@@ -58,7 +60,7 @@ def _first(module: Module, starts: list[ast.expr]) -> ast.stmt:
     return module.statement(min(starts, key=lambda s: (s.lineno, s.col_offset)))
 
 
-def _ask_for_it(module: Module, project: Project, repair: dict[str, object], name: str) -> list[Edit]:
+def _ask_for_it(module: Module, project: Project, repair: Mapping[str, Any], name: str) -> list[Edit]:
     """A parameter that is 0 by default, and the calls in training that set it."""
     function = next(
         (
@@ -78,9 +80,7 @@ def _ask_for_it(module: Module, project: Project, repair: dict[str, object], nam
     default = f"{name}: int = 0" if any(a.annotation for a in arguments.args) else f"{name}=0"
     end = module.span(last)[1]
     edits = [replace_span(module, end, end, f", {default}")]
-    calls = repair["calls"]
-    assert isinstance(calls, (list, tuple))
-    for path, span in calls:
+    for path, span in repair["calls"]:
         other = project.module(path)
         call = _expression_at(other, span)
         assert isinstance(call, ast.Call)
