@@ -10,6 +10,8 @@ import click
 
 from ..analyzer.engine import Request
 from ..analyzer.findings import Applicability, Finding, Problem
+from ..analyzer.source.reader import Sources
+from ..codemods.copies import Copies, as_copies
 from ..codemods.session import Consent, Mended, consented, mend, texts_of
 from ..codemods.writing import write_changes
 from . import exits
@@ -22,12 +24,17 @@ from .verdicts import verdict_lines
 
 @dataclass
 class Outcome:
-    """What one apply did, over all its rules. ``failure`` is what ended it early."""
+    """What one apply did, over all its rules. ``failure`` is what ended it early.
+
+    ``copied`` are configurations whose mended text was written beside them, ``silent`` the copies without reasons.
+    """
 
     fixed: list[Finding] = field(default_factory=list)
     refused: list[tuple[Finding, str]] = field(default_factory=list)
     problems: list[Problem] = field(default_factory=list)
     paths: set[str] = field(default_factory=set)
+    copied: dict[str, str] = field(default_factory=dict)
+    silent: tuple[str, ...] = ()
     commits: int = 0
     failure: str = ""
 
@@ -37,6 +44,7 @@ class Outcome:
 @click.option("--all", "all_rules", is_flag=True, help="Every rule's safe fixes: the default without --rule.")
 @click.option("--unsafe", is_flag=True, help="Unsafe fixes too: they change what is trained.")
 @click.option("--style", metavar="NAME", help="Mend in this way, where a rule has several; `mlfix explain` lists them.")
+@click.option("--write-copy", is_flag=True, help="Write NAME_fixed.yaml beside a configuration instead of editing it.")
 @click.option("--diff", is_flag=True, help="Show the changes and write nothing.")
 @click.option("--interactive", is_flag=True, help="Ask about each fix, safe or unsafe.")
 @click.option("--commit", is_flag=True, help="Make one git commit for each rule.")
@@ -48,6 +56,7 @@ def command(
     all_rules: bool,
     unsafe: bool,
     style: str | None,
+    write_copy: bool,
     diff: bool,
     interactive: bool,
     commit: bool,
@@ -70,13 +79,15 @@ def command(
         raise click.UsageError("--all and --rule do not go together")
     if diff and commit:
         raise click.UsageError("--diff writes nothing, so there is nothing to --commit")
+    if write_copy and commit:
+        raise click.UsageError("--write-copy and --commit do not go together: a copy is no change of yours to keep")
     request = request_of(asked, progress_bar())
     request = request if style is None else _in_style(request, asked, style)
     consent = _consent(request, asked, unsafe, interactive)
     if diff:
-        _show(mend(request, consent), exit_zero)
+        _show(request, mend(request, consent), write_copy, exit_zero)
     _check_git(request, commit, allow_dirty)
-    outcome, last = _apply_and_commit(request, consent) if commit else _apply(request, consent)
+    outcome, last = _apply_and_commit(request, consent) if commit else _apply(request, consent, write_copy)
     _tell(outcome, last, offer_unsafe=not interactive)
     sys.exit(_exit_code(outcome, last, exit_zero, exit_non_zero_on_fix))
 
@@ -107,10 +118,15 @@ def _consent(request: Request, asked: Asked, unsafe: bool, interactive: bool) ->
     return lambda finding, _: consented(finding, named, unsafe)
 
 
-def _show(mended: Mended, exit_zero: bool) -> None:
-    put(unified(texts_of(mended.changes), color=stdout_is_colored(None)), None)
+def _show(request: Request, mended: Mended, write_copy: bool, exit_zero: bool) -> None:
+    changes = _copies(request, mended).changes if write_copy else mended.changes
+    put(unified(texts_of(changes), color=stdout_is_colored(None)), None)
     _tell_refused(mended.refused)
-    sys.exit(exits.FINDINGS if mended.changes and not exit_zero else exits.CLEAN)
+    sys.exit(exits.FINDINGS if changes and not exit_zero else exits.CLEAN)
+
+
+def _copies(request: Request, mended: Mended) -> Copies:
+    return as_copies(Sources(request.root), mended.changes, mended.applied)
 
 
 def _check_git(request: Request, commit: bool, allow_dirty: bool) -> None:
@@ -127,9 +143,13 @@ def _check_git(request: Request, commit: bool, allow_dirty: bool) -> None:
         exits.fail(f"the git tree has uncommitted changes ({some}): commit or stash them, or use --allow-dirty")
 
 
-def _apply(request: Request, consent: Consent) -> tuple[Outcome, Mended]:
+def _apply(request: Request, consent: Consent, write_copy: bool) -> tuple[Outcome, Mended]:
     outcome = Outcome()
     mended = mend(request, consent)
+    if write_copy:
+        copies = _copies(request, mended)
+        outcome.copied, outcome.silent = dict(copies.copied), copies.silent
+        mended.changes = dict(copies.changes)
     _write(request, mended, outcome)
     return outcome, mended
 
@@ -195,7 +215,7 @@ def _write(request: Request, mended: Mended, outcome: Outcome) -> set[str]:
     outcome.paths |= set(written.paths)
     for finding in mended.applied:
         assert finding.fix is not None
-        if {e.path for e in finding.fix.edits} <= set(written.paths):
+        if {outcome.copied.get(e.path, e.path) for e in finding.fix.edits} <= set(written.paths):
             outcome.fixed.append(finding)
     return set(written.paths)
 
@@ -205,6 +225,12 @@ def _tell(outcome: Outcome, last: Mended, offer_unsafe: bool) -> None:
         assert finding.fix is not None
         place = finding.location
         click.echo(f"fixed {place.path}:{place.line}: {finding.rule}: {finding.fix.title}")
+    for path, copy in outcome.copied.items():
+        if copy in outcome.paths:
+            why = ", without the reasons: its format has no place for comments" if copy in outcome.silent else ""
+            click.echo(f"wrote {copy} beside {path}, which stays as it is{why}")
+        elif not any(p.path == copy for p in outcome.problems):
+            click.echo(f"{copy} is there already, as it would be written")
     _tell_refused(outcome.refused)
     for problem in [*outcome.problems, *last.report.problems]:
         line = f":{problem.line}" if problem.line else ""

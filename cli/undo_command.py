@@ -23,7 +23,8 @@ def command(path: Path | None) -> None:
     except NothingToUndo as error:
         exits.fail(str(error))
     for name in written.paths:
-        click.echo(f"put back {name}")
+        was_made = not (root / name).exists()
+        click.echo(f"removed {name}, which the apply had made" if was_made else f"put back {name}")
     for problem in written.problems:
         click.echo(f"mlfix: error: {problem.path}: {problem.message}", err=True)
     sys.exit(exits.FAILED if written.problems else exits.CLEAN)

@@ -20,10 +20,12 @@ Consent = Callable[[Finding, Mapping[str, bytes]], bool]
 
 @dataclass(frozen=True)
 class Change:
-    """A file before and after."""
+    """A file before and after; ``is_new`` where there was none, with the access rights of the file ``like``."""
 
     before: bytes
     after: bytes
+    is_new: bool = False
+    like: str = ""
 
 
 @dataclass

@@ -58,7 +58,7 @@ def write_changes(root: Path, changes: Mapping[str, Change], journal: Path) -> W
             refusal = _refusal(root, path, change)
             if refusal is None:
                 try:
-                    ready[path] = _prepare(root / path, change.after)
+                    ready[path] = _prepare(root / path, change.after, root / change.like if change.is_new else None)
                 except OSError as error:
                     refusal = f"cannot be written: {error.strerror}: free space or permissions, then apply again"
             if refusal is not None:
@@ -81,7 +81,7 @@ def write_changes(root: Path, changes: Mapping[str, Change], journal: Path) -> W
 
 
 def undo_last(root: Path, journal: Path) -> Written:
-    """Put back every file of the last apply as it was.
+    """Put back every file of the last apply as it was, and remove those that it made.
 
     A file that was changed since is left alone and told.
 
@@ -94,6 +94,7 @@ def undo_last(root: Path, journal: Path) -> Written:
     try:
         manifest = json.loads((record / _MANIFEST).read_text())
         rows = {str(path): (str(row["after"]), str(row["stored"])) for path, row in manifest["files"].items()}
+        made = {str(path) for path, row in manifest["files"].items() if "made" in row}
     except (OSError, ValueError, KeyError, TypeError, AttributeError):
         raise NothingToUndo(
             f"the record of the last apply ({record}) cannot be read: use your version control"
@@ -108,6 +109,10 @@ def undo_last(root: Path, journal: Path) -> Written:
                         path, "was changed since the apply: left as it is; its text before is " + str(record / stored)
                     )
                 )
+                continue
+            if path in made:
+                (root / path).unlink()
+                written.append(path)
                 continue
             before = (record / stored).read_bytes()
             _prepare(root / path, before).replace(root / path)
@@ -126,6 +131,8 @@ def _refusal(root: Path, path: str, change: Change) -> str | None:
     try:
         if not target.resolve().is_relative_to(root.resolve()):
             return "is a link to a file outside of the project: not followed for writing"
+        if change.is_new:
+            return "was made while mlfix ran: left alone; apply again" if target.exists() else None
         if not target.stat().st_mode & stat.S_IWUSR:
             return "is read-only: make it writable (chmod u+w), then apply again"
         if target.read_bytes() != change.before:
@@ -135,8 +142,8 @@ def _refusal(root: Path, path: str, change: Change) -> str | None:
     return None
 
 
-def _prepare(target: Path, data: bytes) -> Path:
-    """A synced temporary file beside the target, with the target's mode."""
+def _prepare(target: Path, data: bytes, like: Path | None = None) -> Path:
+    """A synced temporary file beside the target, with the target's mode, or that of another file."""
     handle, name = tempfile.mkstemp(dir=target.parent, prefix=f".{target.name}.", suffix=".mlfix")
     temporary = Path(name)
     try:
@@ -144,7 +151,7 @@ def _prepare(target: Path, data: bytes) -> Path:
             file.write(data)
             file.flush()
             os.fsync(file.fileno())
-        temporary.chmod(stat.S_IMODE(target.stat().st_mode))
+        temporary.chmod(stat.S_IMODE((like or target).stat().st_mode))
     except BaseException:
         temporary.unlink(missing_ok=True)
         raise
@@ -160,6 +167,8 @@ def _record(journal: Path, root: Path, changes: Mapping[str, Change]) -> None:
         for number, (path, change) in enumerate(changes.items()):
             (record / str(number)).write_bytes(change.before)
             files[path] = {"after": digest_of(change.after), "stored": str(number)}
+            if change.is_new:
+                files[path]["made"] = "yes"
         (record / _MANIFEST).write_text(json.dumps({"root": str(root), "files": files}))
     except BaseException:
         _remove(record)
