@@ -1,0 +1,1 @@
+"""Loops over an axis of a tensor."""
