@@ -50,6 +50,30 @@ def test_pil_numpy_confusion(rows, value):
     assert measured("pil-numpy-confusion", events, finding("pil-numpy-confusion", repair={"kind": "colours"})) is None
 
 
+def views(**apart: float) -> list[dict[str, Any]]:
+    rows = [{"field": name, "mirrored": 10, "apart": round(10 * share)} for name, share in apart.items()]
+    return [{"k": "view-alignment", "dataset": "Scenes", "fields": rows}]
+
+
+@pytest.mark.parametrize(
+    ("events", "value"),
+    [
+        ([], None),
+        (views(), None),
+        (views(mask=0.0, boxes=0.4), 0.4),
+        (views(mask=1.0, quads=0.0), 0.0),
+        (
+            [{"k": "view-alignment", "dataset": "Scenes", "fields": [{"field": "mask", "mirrored": 2, "apart": 2}]}],
+            None,
+        ),
+    ],
+)
+def test_unaligned_transform(events, value):
+    found = finding("unaligned-transform", repair={"kind": "points", "name": "quads"})
+    assert measured("unaligned-transform", events, found) == value
+    assert measured("unaligned-transform", events, finding("unaligned-transform", repair={"kind": "key"})) is None
+
+
 def test_what_counts_as_shown():
     dtype, sizes = PROOFS["dtype-roundtrip"], PROOFS["pil-numpy-confusion"]
     assert dtype.violated is not None and dtype.satisfied is not None
