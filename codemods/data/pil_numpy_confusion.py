@@ -32,6 +32,8 @@ def fix(finding: Finding, project: Project) -> Fix:
     node = next((n for n in module.nodes if _is_place(n) and module.location(n) == finding.location), None)
     if finding.repair["kind"] == "unpack" and isinstance(node, ast.Assign):
         return Fix(Applicability.UNSAFE, "Take the size apart in its own order", _names(module, node, finding))
+    if finding.repair["kind"] == "indices" and isinstance(node, ast.Assign):
+        return Fix(Applicability.UNSAFE, "Take the size apart in its own order", _indices(module, node, finding))
     if finding.repair["kind"] == "given" and isinstance(node, ast.expr):
         return Fix(Applicability.UNSAFE, "Give the size in the order that is wanted", _size(module, node))
     if finding.repair["kind"] == "colours" and isinstance(node, ast.Call):
@@ -52,6 +54,21 @@ def _names(module: Module, statement: ast.Assign, finding: Finding) -> tuple[Edi
     return (
         replace_node(module, first, module.segment(second)),
         replace_node(module, second, module.segment(first)),
+    )
+
+
+def _indices(module: Module, statement: ast.Assign, finding: Finding) -> tuple[Edit, ...]:
+    """Exchange the places of ``h = size[0]`` and ``w = size[1]``."""
+    assert finding.repair is not None
+    span = tuple(finding.repair["partner"])
+    partner = next((n for n in module.nodes if isinstance(n, ast.Assign) and module.span(n) == span), None)
+    first = statement.value
+    second = partner.value if partner is not None else None
+    if not isinstance(first, ast.Subscript) or not isinstance(second, ast.Subscript):
+        raise NoFix("the size is not where it was found any more")
+    return (
+        replace_node(module, first.slice, module.segment(second.slice)),
+        replace_node(module, second.slice, module.segment(first.slice)),
     )
 
 

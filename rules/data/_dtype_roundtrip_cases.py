@@ -124,6 +124,20 @@ def centred(path, mean):
 """,
         "subtracted as floats; an image minus its own least value; an inverted image",
     ),
+    Valid(
+        """\
+import cv2
+import numpy as np
+
+
+def regions(text, link, low_text, link_threshold):
+    _, text_score = cv2.threshold(text, low_text, 1, 0)
+    _, link_score = cv2.threshold(link, link_threshold, 1, 0)
+    both = np.clip(text_score + link_score, 0, 1)
+    return cv2.connectedComponentsWithStats(both.astype(np.uint8), connectivity=4)
+""",
+        "thresholds give 0 and 1",
+    ),
     Valid(_AUTOCONTRAST.format(offset="-float(low)"), "negated as a float"),
     Valid(
         """\

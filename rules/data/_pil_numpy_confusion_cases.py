@@ -55,7 +55,23 @@ class Segmentation(Dataset):
         return torch.from_numpy(image), torch.from_numpy(mask)
 """
 
+_BY_PLACE = """\
+from PIL import Image
+import torch
+import torch.nn.functional as F
+
+
+@torch.no_grad()
+def predict(model, path, to_tensor):
+    image = Image.open(path)
+    height = image.size[{h}]
+    width = image.size[{w}]
+    logits = model(to_tensor(image)[None])
+    return F.interpolate(logits, size=(height, width), mode="bilinear")[0]
+"""
+
 VALID = [
+    Valid(_BY_PLACE.format(h=1, w=0), "each length by its own place"),
     Valid(_LETTERBOX.format(names="width, height"), "the size is taken apart in its own order"),
     Valid(
         """\
@@ -136,6 +152,21 @@ def load(path):
     return to_tensor(Image.fromarray(image))
 """,
         "the channels are exchanged before PIL gets them",
+    ),
+    Valid(
+        """\
+import cv2
+import mxnet as mx
+from PIL import Image
+
+
+def unpack(record, path):
+    header, image = mx.recordio.unpack_img(record)
+    image = cv2.cvtColor(image, cv2.COLOR_RGB2BGR)
+    Image.fromarray(image).save(path)
+    return header
+""",
+        "the code of a conversion does not say what it was given",
     ),
     Valid(
         """\
@@ -369,5 +400,37 @@ def upsampled(logits, path):
     return F.interpolate(logits, size=picture.size[::-1], mode="bilinear", align_corners=False)
 """,
         why="interpolate wants the height first",
+    ),
+    Invalid(
+        _BY_PLACE.format(h=0, w=1),
+        at=[("train.py", 9)],
+        fixed=_BY_PLACE.format(h=1, w=0),
+        why="one length a line",
+    ),
+    Invalid(
+        """\
+import cv2
+import numpy as np
+from PIL import Image
+
+
+def heat(path, scores):
+    picture = Image.open(path)
+    h, w = picture.size[0], picture.size[1]
+    return cv2.resize(scores, (w, h))
+""",
+        at=[("train.py", 8)],
+        fixed="""\
+import cv2
+import numpy as np
+from PIL import Image
+
+
+def heat(path, scores):
+    picture = Image.open(path)
+    w, h = picture.size[0], picture.size[1]
+    return cv2.resize(scores, (w, h))
+""",
+        why="two places in one statement",
     ),
 ]

@@ -88,13 +88,14 @@ class DtypeRoundtrip(Rule):
         evidence = [*found.known.trail, module.evidence(found.call, "the cast leaves 0 of everything below 1")]
         if found.reader is not None:
             evidence.append(module.evidence(found.reader, "what comes next takes it for an image of 0 to 255"))
-        sure = found.reader is not None and not found.known.what.assumed
+        shown = Confidence.MEDIUM if found.known.what.assumed else Confidence.HIGH
         return self.finding(
             module,
             found.call,
             f"`{value}` lies between 0 and 1, and is cast to uint8: nearly everything becomes 0",
             evidence=evidence,
-            confidence=Confidence.HIGH if sure else Confidence.MEDIUM,
+            # Without a reader it may be a mask, which the cast leaves as it is.
+            confidence=shown if found.reader is not None else Confidence.LOW,
             repair={"kind": "scale", "bounded": not found.known.what.assumed} if found.reader is not None else None,
             no_fix="" if found.reader is not None else "what comes next may want 0 to 1 or 0 to 255",
         )

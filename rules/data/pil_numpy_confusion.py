@@ -103,13 +103,18 @@ class PilNumpyConfusion(Rule):
         notes += [module.evidence(n, f"`{module.snippet(n)}` meets the other side's length") for n in found.columns[:2]]
         # Names alone may be exchanged once more where they are used.
         confidence = Confidence.HIGH if found.wrong else Confidence.MEDIUM if found.columns else Confidence.LOW
+        repair: dict[str, object] | None = {"kind": "unpack", "places": found.places}
+        read = module.snippet(found.statement.value)
+        if found.partner is not None:
+            repair = {"kind": "indices", "partner": module.span(found.partner)}
+            read = f"{read}`, `{module.snippet(found.partner.value)}"
         return self.finding(
             module,
             found.statement,
-            f"`{module.snippet(found.statement.value)}` is ({order}), and is taken apart as `{first}`, `{second}`",
+            f"`{read}` is ({order}), and is taken apart as `{first}`, `{second}`",
             evidence=(*_trail(found.known.trail, module, found.statement), named, *notes),
             confidence=confidence,
-            repair=None if found.is_mixed else {"kind": "unpack", "places": found.places},
+            repair=None if found.is_mixed else repair,
             no_fix="some calls of the function read the names as they are, others exchanged" if found.is_mixed else "",
         )
 

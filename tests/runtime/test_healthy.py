@@ -51,9 +51,10 @@ GOALS = {
     "word_language_model": Goal("valid ppl", operator.lt, 5.0),
 }
 
-UNSEEN = ["angle-conversion", "class-prior", "nan-choice", "split-statistics"]
+UNSEEN = ["angle-conversion", "class-prior", "nan-choice", "split-statistics", "view-alignment"]
 """Probes of what no program here has: angles in degrees, a prior that the configuration names, a choice in training,
-data that is normalised by statistics that the dataset keeps."""
+data that is normalised by statistics that the dataset keeps, masks or
+points of images that are mirrored."""
 
 
 @pytest.fixture(scope="module")

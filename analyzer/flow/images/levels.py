@@ -157,6 +157,9 @@ class Levels(Evaluator[Level]):
             return self._bounded(op, first, node.args[1:], node)
         if last in _FRACTIONS and head != "torch.random":
             return [self._fraction(op)]
+        if called == "cv2.threshold":
+            top = constant(node.args[2]) if len(node.args) > 2 else None
+            return [Known(Level(Type.FLOAT, 0.0, float(top), True))] if isinstance(top, (int, float)) else [UNKNOWN]
         if last in _COMPARING:
             return [Known(Level(Type.BOOL, 0.0, 1.0, True))]
         if last in ("round", "rint", "floor", "ceil"):

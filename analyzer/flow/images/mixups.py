@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING
 
 from ...source.scopes import Scope
 from ..values.frames import Known, Operand
+from ..values.tensors import constant
 from .columns import with_lengths
 from .extents import Axis, Extent, Extents, H, W, axis_of_name
 from .slots import Slot, slot
@@ -24,6 +25,7 @@ class Unpacked:
 
     ``places`` are the positions of the two in the target, ``wrong`` the slots of the function that get a wrong order by
     it, ``columns`` the places where coordinates meet the other axis' length; ``is_mixed`` where other slots are right.
+    ``partner`` is the second statement of ``h = image.size[0]`` and ``w = image.size[1]``.
     """
 
     statement: ast.Assign
@@ -34,6 +36,7 @@ class Unpacked:
     wrong: tuple[Slot, ...]
     columns: tuple[ast.AST, ...]
     is_mixed: bool
+    partner: ast.Assign | None = None
 
 
 @dataclass(frozen=True)
@@ -87,25 +90,67 @@ class Mixups:
 
     def _unpacked(self, statement: ast.Assign) -> Unpacked | None:
         target = statement.targets[0]
-        if len(statement.targets) != 1 or not isinstance(target, (ast.Tuple, ast.List)) or len(target.elts) < 2:
+        if len(statement.targets) != 1:
             return None
-        first, second = _named_pair(target, self.module)
+        if not isinstance(target, (ast.Tuple, ast.List)):
+            return self._one_by_one(statement)
+        first, second = _named_pair(target)
         if first is None or second is None:
             return None
         known = self._size_of(statement.value, len(target.elts))
         if known is None:
             return None
-        named = (axis_of_name(_name(first)), axis_of_name(_name(second)))
         places = [i for i, e in enumerate(target.elts) if e is first or e is second]
-        counted = tuple(known.what.axes[i] for i in places)
+        counted = (known.what.axes[places[0]], known.what.axes[places[1]])
+        return self._misnamed(statement, (first, second), (places[0], places[1]), counted, known)
+
+    def _misnamed(
+        self,
+        statement: ast.Assign,
+        names: tuple[ast.expr, ast.expr],
+        places: tuple[int, int],
+        counted: tuple[Axis, Axis],
+        known: Known[Extent],
+        partner: ast.Assign | None = None,
+    ) -> Unpacked | None:
+        """The mix-up that two names make of what they count; None where they are right, or exchanged once more."""
+        first, second = _name(names[0]), _name(names[1])
+        named = (axis_of_name(first), axis_of_name(second))
         if set(named) != {W, H} or set(counted) != {W, H} or named == counted:
             return None
-        wrong, right = self._consequences(statement, _name(first), _name(second))
-        columns = self._columns(statement, {_name(first): counted[0], _name(second): counted[1]})
+        wrong, right = self._consequences(statement, first, second)
+        columns = self._columns(statement, {first: counted[0], second: counted[1]})
         if right and not wrong and not columns:
             return None
-        two = (places[0], places[1])
-        return Unpacked(statement, first, second, two, known, tuple(wrong), tuple(columns), bool(right))
+        return Unpacked(statement, *names, places, known, tuple(wrong), tuple(columns), bool(right), partner)
+
+    def _one_by_one(self, statement: ast.Assign) -> Unpacked | None:
+        """``h = image.size[0]``, with the ``w = image.size[1]`` that follows."""
+        read = statement.value
+        if not _is_place(read) or axis_of_name(_name(statement.targets[0])) is Axis.UNKNOWN:
+            return None
+        assert isinstance(read, ast.Subscript)
+        block = next((b for b in _blocks(self.module.parent(statement)) if statement in b), [])
+        after = block[block.index(statement) + 1 :][:1] if block else []
+        partner = after[0] if after and isinstance(after[0], ast.Assign) and len(after[0].targets) == 1 else None
+        other = partner.value if partner is not None else None
+        if partner is None or not _is_place(other):
+            return None
+        assert isinstance(other, ast.Subscript)
+        if ast.unparse(read.value) != ast.unparse(other.value):
+            return None
+        first, second = (self.extents.certain(self.project.flow.operand(self.module, v)) for v in (read, other))
+        if first is None or second is None or first.what.is_size or second.what.is_size:
+            return None
+        counted = (first.what.axes[0], second.what.axes[0])
+        known = Known(Extent(counted, True, first.what.assumed), first.trail)
+        return self._misnamed(statement, (statement.targets[0], partner.targets[0]), (0, 1), counted, known, partner)
+
+    def _size_of(self, value: ast.expr, count: int) -> Known[Extent] | None:
+        known = self.extents.certain(Operand(value, self.project.flow.frame(self.module, value)))
+        if isinstance(value, (ast.Tuple, ast.List)) and not all(_is_place(e) for e in value.elts):
+            return None
+        return known if known is not None and known.what.is_size and len(known.what.axes) == count else None
 
     def _columns(self, statement: ast.Assign, axes: dict[str, Axis]) -> list[ast.AST]:
         """Where columns of x are scaled by what is a height in truth, or of y by a width; none where others are not."""
@@ -117,13 +162,6 @@ class Mixups:
             if used == {H if axis is W else W}:
                 found.append(node)
         return found
-
-    def _size_of(self, value: ast.expr, count: int) -> Known[Extent] | None:
-        op = Operand(value, self.project.flow.frame(self.module, value))
-        if isinstance(value, (ast.Tuple, ast.List)):
-            return None
-        known = self.extents.certain(op)
-        return known if known is not None and known.what.is_size and len(known.what.axes) == count else None
 
     def _consequences(self, statement: ast.Assign, first: str, second: str) -> tuple[list[Slot], list[Slot]]:
         """The slots of the function that the wrong names make wrong, and those that they leave right."""
@@ -165,7 +203,16 @@ def _names_in(node: ast.expr, scope: Scope, depth: int = 0) -> set[str]:
     return found
 
 
-def _named_pair(target: ast.Tuple | ast.List, module: Module) -> tuple[ast.expr | None, ast.expr | None]:
+def _is_place(node: ast.AST | None) -> bool:
+    """``size[0]``"""
+    return isinstance(node, ast.Subscript) and constant(node.slice) in (0, 1, 2, -1, -2)
+
+
+def _blocks(node: ast.AST | None) -> list[list[ast.stmt]]:
+    return [b for f in ("body", "orelse", "finalbody") if isinstance(b := getattr(node, f, None), list)]
+
+
+def _named_pair(target: ast.Tuple | ast.List) -> tuple[ast.expr | None, ast.expr | None]:
     named = [e for e in target.elts if axis_of_name(_name(e)) is not Axis.UNKNOWN]
     return (named[0], named[1]) if len(named) == 2 else (None, None)
 

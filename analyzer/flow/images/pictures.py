@@ -67,6 +67,7 @@ _NUMPY_KEEPING = frozenset({"fliplr", "flipud", "clip", "pad", "round", "rint", 
 _ARRAY_METHODS = frozenset({"astype", "copy", "clip", "round", "numpy"})
 _TO_TENSOR = frozenset({"ToTensor", "PILToTensor", "ToImageTensor", "to_tensor", "pil_to_tensor", "read_image"})
 _TO_PIL = frozenset({"ToPILImage", "to_pil_image", "ToPIL"})
+_EXCHANGED = {Channels.RGB: Channels.BGR, Channels.BGR: Channels.RGB}
 _ANNOTATED = {
     "PIL.Image.Image": Holder.PIL,
     "PIL.Image": Holder.PIL,
@@ -165,7 +166,7 @@ class Pictures(Evaluator[Picture]):
         if called in _READERS:
             return [self._said(op, Holder.ARRAY, Channels.RGB if called != "cv2.merge" else Channels.UNKNOWN)]
         if called == "cv2.cvtColor":
-            return [self._said(op, Holder.ARRAY, _converted_to(node))]
+            return [self._said(op, Holder.ARRAY, self._converted(first, node))]
         if head == "cv2" and last in _CV2_KEEPING and first is not None:
             given = self.evaluate(first)
             return [replace(k, what=replace(k.what, holder=Holder.ARRAY)) for k in given]
@@ -180,6 +181,17 @@ class Pictures(Evaluator[Picture]):
                 return [self._said(op, Holder.PIL)]
             return self.evaluate(first) if first is not None and last[:1].islower() else None
         return None
+
+    def _converted(self, given: Operand | None, node: ast.Call) -> Channels:
+        """``RGB2BGR`` and ``BGR2RGB`` both exchange red and blue, whatever there was; others say what they give."""
+        name = _code(node)
+        known = self.channels(given) if given is not None else Channels.UNKNOWN
+        if name in ("RGB2BGR", "BGR2RGB") and known in _EXCHANGED:
+            return _EXCHANGED[known]
+        if name == "RGB2BGR":
+            return Channels.UNKNOWN
+        to = name.rpartition("2")[2]
+        return {"RGB": Channels.RGB, "BGR": Channels.BGR, "GRAY": Channels.ONE}.get(to, Channels.UNKNOWN)
 
     def _as_array(self, given: list[Known[Picture]], op: Operand) -> list[Known[Picture]]:
         step = op.module.evidence(op.node, f"`{op.text()}` makes an array of it")
@@ -212,10 +224,9 @@ class Pictures(Evaluator[Picture]):
         last = places[-1]
         keeps = all(isinstance(p, ast.Slice) or _is_dots(p) for p in places[:-1])
         if keeps and _is_reversed(last) and (len(places) == 3 or _is_dots(places[0])):
-            swapped = {Channels.RGB: Channels.BGR, Channels.BGR: Channels.RGB}
             step = op.module.evidence(node, f"`{op.text()}` exchanges the channels")
             return [
-                replace(k, what=replace(k.what, channels=swapped.get(k.what.channels, k.what.channels))).after(step)
+                replace(k, what=replace(k.what, channels=_EXCHANGED.get(k.what.channels, k.what.channels))).after(step)
                 for k in given
             ]
         if keeps and isinstance(last, ast.Slice) and len(places) == 3:
@@ -241,8 +252,8 @@ def _read_as(node: ast.Call) -> Channels:
     return Channels.ONE if name in _ONE_CHANNEL else Channels.BGR if name in _COLOUR else Channels.UNKNOWN
 
 
-def _converted_to(node: ast.Call) -> Channels:
+def _code(node: ast.Call) -> str:
+    """``BGR2RGB`` of ``cv2.cvtColor(x, cv2.COLOR_BGR2RGB)``."""
     code = node.args[1] if len(node.args) > 1 else next((k.value for k in node.keywords if k.arg == "code"), None)
     name = code.attr if isinstance(code, ast.Attribute) else getattr(code, "id", "")
-    to = name.removeprefix("COLOR_").rpartition("2")[2]
-    return {"RGB": Channels.RGB, "BGR": Channels.BGR, "GRAY": Channels.ONE}.get(to, Channels.UNKNOWN)
+    return name.removeprefix("COLOR_")

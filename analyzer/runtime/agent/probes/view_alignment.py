@@ -109,7 +109,7 @@ def _compare(torch: Any, one: Item, other: Item, counts: Dict[str, Dict[str, Any
         turned = _of_maps(torch, _flat(torch, one[image]), _flat(torch, other[image]), axis)
         for path, value in one.items():
             found = other.get(path)
-            if path == image or not hasattr(value, "dim") or not hasattr(found, "dim"):
+            if path == image or found is None or not hasattr(value, "dim") or not hasattr(found, "dim"):
                 continue
             if _is_map(value, one[image]) and _is_map(found, other[image]):
                 same = _of_maps(torch, _flat(torch, value), _flat(torch, found), axis)
