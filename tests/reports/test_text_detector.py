@@ -7,7 +7,7 @@ from typing import Any
 import pytest
 
 from ..examples.programs import NO_TORCH
-from .acceptance import Bug, Moved, Report, Verified, check, rows_of
+from .acceptance import Bug, Moved, Report, Unshown, Verified, check, rows_of
 
 pytest.importorskip("torch", reason=NO_TORCH)
 pytest.importorskip("PIL", reason="the text-detection example needs pillow, which is not installed here")
@@ -41,9 +41,12 @@ BUGS = (
         "0", "an H-mean of zero", "unaligned-transform", "detector/evaluate.py", "evaluate",
         Moved("H-mean of perfect maps", lambda before, after: before == 0 and after > 0.9),
     ),
+    Bug(
+        "4", "another config than the one asked for", "config-drift", "train.py", "parse_args",
+        Unshown("a run does as its code says; the config that it keeps is shown to be the other one by the example's tests"),
+        is_advised=True,
+    ),
 )  # fmt: skip
-OF_CONFIGS = "config-drift"
-"""Advice that the report asks for, too: which config was used."""
 
 
 @pytest.fixture(scope="module")
@@ -57,4 +60,4 @@ def test_bug(report: Report, bug: Bug, record: Any) -> None:
 
 
 def test_nothing_else_is_reported(report: Report) -> None:
-    assert [row for row in report.unlisted() if not row.startswith(OF_CONFIGS)] == []
+    assert report.unlisted() == []
