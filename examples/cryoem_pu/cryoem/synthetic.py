@@ -6,6 +6,8 @@ Everything else is ice: noise, thickness gradients, and now and then a contamina
 
 import numpy as np
 
+CARBON = range(100, 200)  # micrographs from the edge of the grid, with carbon film in them
+
 
 def _grid(size: int) -> tuple[np.ndarray, np.ndarray]:
     axis = np.arange(size, dtype=np.float32) - (size - 1) / 2
@@ -41,10 +43,17 @@ def _contamination(size: int, rng: np.random.Generator) -> np.ndarray:
     return 1.2 * np.exp(-((y - cy) ** 2 + (x - cx) ** 2) / (2 * (rng.uniform(0.15, 0.25) * size) ** 2))
 
 
+def _carbon(size: int, rng: np.random.Generator) -> np.ndarray:
+    """The edge of the carbon film: one side of the patch is much brighter."""
+    y, x = _grid(size)
+    angle, offset = rng.uniform(0.0, 2.0 * np.pi), rng.uniform(-0.2, 0.2) * size
+    return 4.0 * (np.cos(angle) * y + np.sin(angle) * x > offset)
+
+
 def micrograph_tone(micrograph: int) -> tuple[float, float]:
     """Mean grey value and contrast of a micrograph: thicker ice is darker and flatter."""
     rng = np.random.default_rng((404, micrograph))
-    thickness = rng.uniform(0.0, 1.0) + (0.6 if micrograph >= 100 else 0.0)
+    thickness = rng.uniform(0.0, 1.0)
     return 140.0 - 35.0 * thickness, 30.0 - 9.0 * thickness
 
 
@@ -57,6 +66,8 @@ def render_patch(label: int, micrograph: int, patch_id: int, size: int, snr: flo
     image = (slope[0] * y + slope[1] * x) / size
     if label == 1:
         image = image - snr * _particle(size, rng)
+    elif micrograph in CARBON and rng.random() < 0.12:
+        image = image + _carbon(size, rng)
     elif rng.random() < 0.35:
         image = image - snr * _contamination(size, rng)
     noise = _low_pass(rng.standard_normal((size, size)), 0.6)
