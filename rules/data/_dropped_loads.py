@@ -14,7 +14,8 @@ from ...analyzer.flow.values.functions import own_nodes
 from ...analyzer.source.module import Module
 from ...analyzer.source.scopes import Scope, key_of, last_name
 
-_STACKS = frozenset({"stack", "cat", "concatenate", "concat", "dstack", "vstack", "merge", "column_stack"})
+STACKS = frozenset({"stack", "cat", "concatenate", "concat", "dstack", "vstack", "merge", "column_stack"})
+"""Last names of the functions that put arrays together."""
 _LEAST = 3
 _DEEPEST = 5
 
@@ -120,7 +121,7 @@ def _is_entry(node: ast.AST) -> bool:
 
 def _stacks(scope: Scope) -> Iterator[ast.Call]:
     for node in own_nodes(scope):
-        if not isinstance(node, ast.Call) or last_name(node.func) not in _STACKS or not node.args:
+        if not isinstance(node, ast.Call) or last_name(node.func) not in STACKS or not node.args:
             continue
         if isinstance(node.args[0], (ast.List, ast.Tuple)):
             yield node

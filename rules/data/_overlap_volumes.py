@@ -17,7 +17,7 @@ _SIDES = (2, 3)
 _OF_CROP = re.compile(
     r"occupan|fill|densit|foreground|crop_(?:frac|share|ratio)|coverage|\biou\b|fraction_of_(?:crop|cube|patch)", re.I
 )
-_OVERLAP = re.compile(r"overlap|visib|retain|remain|kept|keep", re.I)
+_OVERLAP = re.compile(r"overlap|visib", re.I)
 _SHARE = re.compile(
     r"(?:share|fraction|part|proportion|percent\w*|ratio|how much|enough)\s+of\s+"
     r"(?:the|a|an|its|each|every|one)\s+(?P<of>[\w-]+)",

@@ -16,6 +16,14 @@ from ...analyzer.source.scopes import key_of
 from ._absolute_overlap_threshold_cases import INVALID, VALID
 from ._overlap_volumes import counted_component, is_volume, says_own_share
 
+_COUNTS = frozenset({b"count_nonzero", b"sum("})
+_VOLUMES = frozenset({b"** 3", b"**3", b"** 2", b"**2", b".size", b"prod(", b"numel("})
+_SAYINGS = frozenset(
+    {
+        *(b"overlap", b"visib", b"Overlap", b"hare of", b"raction of", b"art of", b"roportion of", b"atio of"),
+        *(b"ercentage of", b"ercent of", b"ow much of", b"nough of"),
+    }
+)
 _ASKS = (ast.Gt, ast.GtE, ast.Lt, ast.LtE)
 
 
@@ -65,13 +73,15 @@ class AbsoluteOverlapThreshold(Rule):
     proof = Proof(
         "object-position", "share of the component left in kept crops; its whole size is in no batch to be seen"
     )
-    triggers = (b"count_nonzero", b".sum(", b"sum(")
+    triggers = tuple(sorted(_COUNTS | _VOLUMES | _SAYINGS))
     VALID = VALID
     INVALID = INVALID
 
     def wants(self, facts: FileFacts) -> bool:
-        """Tests ask what they like."""
-        return not is_test(facts.path)
+        """Whether the file counts something, has sizes, and says what a share is of; tests ask what they like."""
+        return not is_test(facts.path) and not any(
+            facts.tokens.isdisjoint(wanted) for wanted in (_COUNTS, _VOLUMES, _SAYINGS)
+        )
 
     def check(self, module: Module, project: Project) -> Iterator[Finding]:
         """Each comparison in a function."""

@@ -6,13 +6,14 @@ from collections.abc import Iterator
 
 from ...analyzer.findings import Confidence, Finding, Level
 from ...analyzer.flow.items.making import makes_items
+from ...analyzer.flow.items.marks import READS
 from ...analyzer.graph.graphs import is_test
 from ...analyzer.graph.project import Project
 from ...analyzer.rule import Proof, Rule
 from ...analyzer.source.facts import FileFacts
 from ...analyzer.source.module import Module
 from ._dropped_input_cases import INVALID, VALID
-from ._dropped_loads import Dropped, dropped, may_drop
+from ._dropped_loads import STACKS, Dropped, dropped, may_drop
 
 
 class DroppedInput(Rule):
@@ -68,8 +69,10 @@ class DroppedInput(Rule):
     INVALID = INVALID
 
     def wants(self, facts: FileFacts) -> bool:
-        """Tests load what they like."""
-        return not is_test(facts.path)
+        """Whether the file stacks something, and makes items or reads files; tests load what they like."""
+        called = {call.callee.rpartition(".")[2] for call in facts.calls}
+        makes = any("__getitem__" in klass.methods for klass in facts.classes)
+        return not is_test(facts.path) and not called.isdisjoint(STACKS) and (makes or not called.isdisjoint(READS))
 
     def check(self, module: Module, project: Project) -> Iterator[Finding]:
         """The functions of the file that make items, or are on the way to it."""
