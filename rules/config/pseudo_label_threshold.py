@@ -6,12 +6,13 @@ import ast
 from collections.abc import Iterator
 
 from ...analyzer.findings import Confidence, Evidence, Finding, Level, Location
-from ...analyzer.flow.predictions.masked import Mask, masks
+from ...analyzer.flow.predictions.masked import LOSSES, Mask, masks
 from ...analyzer.flow.settings import Configured, Setting, settings_of
 from ...analyzer.flow.values.frames import Known, Operand
 from ...analyzer.graph.graphs import is_test
 from ...analyzer.graph.project import Project
 from ...analyzer.rule import Rule
+from ...analyzer.source.facts import FileFacts
 from ...analyzer.source.module import Module
 from ...analyzer.source.scopes import Kind, key_of
 from ._label_state import State, state_of
@@ -22,6 +23,7 @@ _HIGH = 0.9
 _LOWERED = "0.75"
 _TWO = 2
 _DEEPEST = 8
+_LARGEST = frozenset({"max", "amax", "topk"})
 
 
 class PseudoLabelThreshold(Rule):
@@ -79,6 +81,11 @@ class PseudoLabelThreshold(Rule):
     triggers = (b"softmax", b"sigmoid")
     VALID = VALID
     INVALID = INVALID
+
+    def wants(self, facts: FileFacts) -> bool:
+        """A confidence is the largest probability, or a sigmoid's value beside a loss of torch's."""
+        names = {call.callee.rpartition(".")[2] for call in facts.calls}
+        return not names.isdisjoint(_LARGEST) or ("sigmoid" in names and not names.isdisjoint(LOSSES))
 
     def check(self, module: Module, project: Project) -> Iterator[Finding]:
         """The thresholds of one file's masks, wherever they are configured."""

@@ -19,10 +19,11 @@ if TYPE_CHECKING:
     from ...source.module import Module
 
 _ABOVE = {"ge", "gt", "greater", "greater_equal"}
-_LOSSES = {
+LOSSES = {
     *("cross_entropy", "nll_loss", "kl_div", "mse_loss", "l1_loss", "smooth_l1_loss", "huber_loss"),
     *("binary_cross_entropy", "binary_cross_entropy_with_logits", "log_softmax", "logsigmoid", "softplus"),
 }
+"""Functions of torch that a loss is made of."""
 _LOSS_LAYERS = ("Loss",)
 _CARRYING = UNCHANGED | {"int", "long", "bool", "view", "reshape", "unsqueeze", "squeeze", "expand_as", "mul", "mul_"}
 _REDUCING = UNCHANGED | {"mean", "sum", "view", "reshape", "squeeze", "unsqueeze", "flatten", "neg"}
@@ -51,13 +52,24 @@ def masks(project: Project, module: Module) -> Iterator[Mask]:
     """The masks of a file that keep unsure predictions out of a loss."""
     for node in module.nodes:
         sides = _compared(node)
-        if sides is None or not isinstance(node, ast.expr) or not module.scope_of(node).is_function:
+        if sides is None or not isinstance(node, ast.expr) or not _may_be_mask(module, node, sides):
             continue
         known = Predictions(project.flow).evaluate(project.flow.operand(module, sides[0]))
         sure = [k for k in known if k.what in (Prediction.CONFIDENCE, Prediction.SIGMOID)]
         use = _use_in_loss(project, module, node) if sure else None
         if use is not None:
             yield Mask(module, node, sides[1], sure[0].trail, use)
+
+
+def _may_be_mask(module: Module, node: ast.expr, sides: tuple[ast.expr, ast.expr]) -> bool:
+    """Whether a comparison may be a mask by its place: in a function, with more than a plain number, and no test."""
+    value, limit = sides
+    if isinstance(value, ast.Constant) or (isinstance(limit, ast.Constant) and not isinstance(limit.value, float)):
+        return False
+    above = module.parent(node)
+    if isinstance(above, (ast.If, ast.While, ast.Assert, ast.BoolOp)):
+        return False
+    return not (isinstance(above, ast.IfExp) and above.test is node) and module.scope_of(node).is_function
 
 
 def _compared(node: ast.AST) -> tuple[ast.expr, ast.expr] | None:
@@ -147,9 +159,9 @@ class _Losses(Evaluator[bool]):
             return self.evaluate(op.sub(node.operand))
         if isinstance(node, ast.Call):
             called = self.project.external(op.module, node.func)
-            if called is not None and called.rpartition(".")[2] in _LOSSES:
+            if called is not None and called.rpartition(".")[2] in LOSSES:
                 return [Known(True)]
-            if isinstance(node.func, ast.Attribute) and node.func.attr in _LOSSES:
+            if isinstance(node.func, ast.Attribute) and node.func.attr in LOSSES:
                 return [Known(True)]
             if isinstance(node.func, (ast.Name, ast.Attribute)) and self._is_layer(op.sub(node.func)):
                 return [Known(True)]
