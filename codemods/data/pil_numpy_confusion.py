@@ -34,6 +34,8 @@ def fix(finding: Finding, project: Project) -> Fix:
         return Fix(Applicability.UNSAFE, "Take the size apart in its own order", _names(module, node, finding))
     if finding.repair["kind"] == "indices" and isinstance(node, ast.Assign):
         return Fix(Applicability.UNSAFE, "Take the size apart in its own order", _indices(module, node, finding))
+    if finding.repair["kind"] == "bounds":
+        return Fix(Applicability.UNSAFE, "Bound each axis by its own length", _bounds(module, finding))
     if finding.repair["kind"] == "given" and isinstance(node, ast.expr):
         return Fix(Applicability.UNSAFE, "Give the size in the order that is wanted", _size(module, node))
     if finding.repair["kind"] == "colours" and isinstance(node, ast.Call):
@@ -70,6 +72,16 @@ def _indices(module: Module, statement: ast.Assign, finding: Finding) -> tuple[E
         replace_node(module, first.slice, module.segment(second.slice)),
         replace_node(module, second.slice, module.segment(first.slice)),
     )
+
+
+def _bounds(module: Module, finding: Finding) -> tuple[Edit, ...]:
+    """``size[0]`` for ``size[1]``, and the other way round."""
+    assert finding.repair is not None
+    spans = {tuple(span) for span in finding.repair["places"]}
+    found = [n for n in module.nodes if isinstance(n, ast.Subscript) and module.span(n) in spans]
+    if len(found) != len(spans):
+        raise NoFix("the bounds are not where they were found any more")
+    return tuple(replace_node(module, n.slice, "1" if module.segment(n.slice) == "0" else "0") for n in found)
 
 
 def _size(module: Module, node: ast.expr) -> tuple[Edit, ...]:

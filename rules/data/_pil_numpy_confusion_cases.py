@@ -70,7 +70,35 @@ def predict(model, path, to_tensor):
     return F.interpolate(logits, size=(height, width), mode="bilinear")[0]
 """
 
+_CROPS = """\
+import cv2
+from torch.utils.data import Dataset
+
+
+class Instances(Dataset):
+    def __init__(self, coco, folder):
+        self.coco = coco
+        self.folder = folder
+
+    def __getitem__(self, index):
+        ann = self.coco.loadAnns(index)[0]
+        record = self.coco.loadImgs(ann["image_id"])[0]
+        size = (record["height"], record["width"])
+        x, y, w, h = padded(ann["bbox"], size)
+        image = cv2.imread(self.folder + record["file_name"])
+        return image[y : y + h, x : x + w]
+
+
+def padded(box, size, share=0.1):
+    x, y, w, h = box
+    x, y = int(max(0, x - w * share)), int(max(0, y - h * share))
+    w = int(min(w * (1 + 2 * share), size[{w}] - x))
+    h = int(min(h * (1 + 2 * share), size[{h}] - y))
+    return x, y, w, h
+"""
+
 VALID = [
+    Valid(_CROPS.format(w=1, h=0), "each axis by its own length"),
     Valid(_BY_PLACE.format(h=1, w=0), "each length by its own place"),
     Valid(_LETTERBOX.format(names="width, height"), "the size is taken apart in its own order"),
     Valid(
@@ -400,6 +428,13 @@ def upsampled(logits, path):
     return F.interpolate(logits, size=picture.size[::-1], mode="bilinear", align_corners=False)
 """,
         why="interpolate wants the height first",
+    ),
+    Invalid(
+        _CROPS.format(w=0, h=1),
+        at=[("train.py", 22)],
+        fixed=_CROPS.format(w=1, h=0),
+        confidence=Confidence.MEDIUM,
+        why="height first in the size, and the box's width is bounded by it",
     ),
     Invalid(
         _BY_PLACE.format(h=0, w=1),

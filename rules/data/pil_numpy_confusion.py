@@ -6,6 +6,7 @@ import ast
 from collections.abc import Iterator
 
 from ...analyzer.findings import Confidence, Evidence, Finding, Level
+from ...analyzer.flow.images.clamps import Clamp, exchanged_bounds
 from ...analyzer.flow.images.colours import exchanged_colours
 from ...analyzer.flow.images.mixups import Given, Mixups, Unpacked
 from ...analyzer.graph.graphs import is_test
@@ -26,10 +27,10 @@ class PilNumpyConfusion(Rule):
     ------------
     Follows images and their sizes from where they are read. Pillow counts ``(width, height)`` in ``.size``,
     ``resize`` and ``Image.new``, and so does OpenCV in ``cv2.resize`` and ``cv2.warpAffine``; the ``.shape`` of an
-    array, torchvision and ``interpolate`` count ``(height, width)``. Reports ``h, w = image.size`` (and ``w, h = array
-    .shape[:2]``) whose names are used as they say, and calls that are given a size in the other order. Two exchanges
-    that cancel are left alone. Also reports ``Image.fromarray`` of an image whose channels are still in OpenCV's order,
-    blue first.
+    array, torchvision and ``interpolate`` count ``(height, width)``. Reports ``h, w = image.size`` (and
+    ``w, h = array.shape[:2]``) whose names are used as they say, calls that are given a size in the other order, and
+    coordinates of both axes that are bounded by the other axis' length. Two exchanges that cancel are left alone. Also
+    reports ``Image.fromarray`` of an image whose channels are still in OpenCV's order, blue first.
 
     Why it is bad
     -------------
@@ -56,7 +57,7 @@ class PilNumpyConfusion(Rule):
     Fix safety
     ----------
     Unsafe: what the network is shown changes. Names are exchanged where the size is taken apart, if all that follows
-    reads them as they are called; else the call's own argument is turned round.
+    reads them as they are called; else the call's own argument is turned round, or the bounds' places.
 
     References
     ----------
@@ -70,7 +71,7 @@ class PilNumpyConfusion(Rule):
     level = Level.BREAKS
     symptom = "Targets lie beside their objects on all images that are not square, or colours are exchanged."
     proof = PROOF
-    triggers = (b".size", b".shape", b"fromarray")
+    triggers = (b".size", b".shape", b"size[", b"fromarray", b"resize(", b"warpAffine(", b"warpPerspective(")
     VALID = VALID
     INVALID = INVALID
 
@@ -82,8 +83,11 @@ class PilNumpyConfusion(Rule):
         """Sizes first, then channels."""
         if is_test(module.path):
             return
-        for found in Mixups(module, project).found():
+        mixups = Mixups(module, project)
+        for found in mixups.found():
             yield self._unpacked(module, found) if isinstance(found, Unpacked) else self._given(module, found)
+        for clamps in exchanged_bounds(module, project, mixups.extents):
+            yield self._bounded(module, clamps)
         for call, known in exchanged_colours(module, project):
             image = module.snippet(call.args[0])
             yield self.finding(
@@ -116,6 +120,24 @@ class PilNumpyConfusion(Rule):
             confidence=confidence,
             repair=None if found.is_mixed else repair,
             no_fix="some calls of the function read the names as they are, others exchanged" if found.is_mixed else "",
+        )
+
+    def _bounded(self, module: Module, clamps: tuple[Clamp, ...]) -> Finding:
+        first = clamps[0]
+        counted = first.known.what.axes[0].value
+        notes = [
+            module.evidence(
+                c.call, f"`{module.snippet(c.bound)}` is the {c.known.what.axes[0].value}, for the other axis"
+            )
+            for c in clamps
+        ]
+        return self.finding(
+            module,
+            first.call,
+            f"`{module.snippet(first.bound)}` is the {counted}, and bounds the {first.axis.value}",
+            evidence=(*first.known.trail, *notes),
+            confidence=Confidence.MEDIUM,
+            repair={"kind": "bounds", "places": [module.span(c.bound) for c in clamps]},
         )
 
     def _given(self, module: Module, found: Given) -> Finding:

@@ -139,6 +139,9 @@ class Extents(Evaluator[Extent]):
 
     def _subscript(self, op: Operand, node: ast.Subscript) -> Sequence[Known[Extent]] | None:
         place = constant(node.slice)
+        if place in ("height", "width") and not self.flow.sources(op):
+            step = op.module.evidence(node, f"`{op.text()}` is the {place}, as COCO's records call it")
+            return [Known(Extent((H if place == "height" else W,), False, True), (step,))]
         if isinstance(place, int):
             whole = self.evaluate(op.sub(node.value))
             return [_place(k, place) for k in whole] if any(k.what.is_size for k in whole) else None
