@@ -105,7 +105,7 @@ class AmpBatchnorm(Rule):
             yield self.finding(
                 module,
                 call,
-                f"batch statistics of {batch.size:g} samples a device, under float16 autocast",
+                f"batch statistics of {batch.size:g} sample{'s' * (batch.size != 1)} a device, under float16 autocast",
                 evidence=[
                     module.evidence(call, "every BatchNorm of the network becomes SyncBatchNorm"),
                     region,
