@@ -136,6 +136,35 @@ VALID = (
         },
         "each of two programs reads its own keys",
     ),
+    Valid(
+        {
+            "train.py": "import argparse\nimport yaml\nparser = argparse.ArgumentParser()\n"
+            'for key, value in yaml.safe_load(open("config.yaml")).items():\n'
+            '    parser.add_argument(f"--{key}", default=value, type=type(value))\n'
+            "args = parser.parse_args()\nprint(args.lr, args.epochs)\n",
+            "config.yaml": "lr: 0.1\nepochs: 3\n",
+        },
+        "the file's keys become options",
+    ),
+    Valid(
+        {
+            "config.py": "import yaml\nfrom yacs.config import CfgNode as CN\n\n_C = CN()\n_C.MODEL = CN()\n_C.MODEL.WIDTH = 8\n\n\n"
+            "def update(config, path):\n    with open(path) as f:\n        parts = yaml.load(f, Loader=yaml.FullLoader)\n"
+            '    for base in parts.setdefault("BASE", [""]):\n        print(base)\n    config.merge_from_file(path)\n',
+            "main.py": "import sys\nfrom config import _C, update\nupdate(_C, sys.argv[1])\nprint(_C.MODEL.WIDTH)\n",
+            "configs/wide.yaml": "MODEL:\n  WIDTH: 16\n  DEPTH: 2\n",
+        },
+        "the file is merged by its name as well",
+    ),
+    Valid(
+        {
+            "lib/__init__.py": "from .config import get_config\n",
+            "lib/config.py": "import argparse\n\n\ndef get_config(values):\n    parser = argparse.ArgumentParser()\n"
+            '    parser.add_argument("--uratio", type=int, default=7)\n    args = parser.parse_args("")\n'
+            "    for key in values:\n        setattr(args, key, values[key])\n    return args\n",
+        },
+        "a library gives the options to its users",
+    ),
 )
 
 INVALID = (
