@@ -11,8 +11,8 @@ if TYPE_CHECKING:
     from ...analyzer.runtime.trace import Trace
 
 _SHARE = 0.2
-_EARLY = 50
-"""Steps after which the probe judges a share; ``pseudo-label-use`` in rules/knowledge/healthy.yaml."""
+_EARLY = 80
+"""Steps that a small model needs until it is sure of anything; before, every threshold masks nearly all."""
 
 
 def measure(trace: Trace, finding: Finding) -> float | None:
@@ -32,11 +32,11 @@ def measure(trace: Trace, finding: Finding) -> float | None:
 
 PROOF = Proof(
     probe="pseudo-label-use",
-    quantity="share of pseudo-labels that pass the threshold, after fifty steps",
+    quantity="share of pseudo-labels that pass the threshold, after eighty steps",
     measure=measure,
     violated=lambda share: share < _SHARE,
     satisfied=lambda share: share >= _SHARE,
     exact=False,
-    minimum_steps=_EARLY + 1,
+    minimum_steps=100,
     same_loss=False,
 )

@@ -17,9 +17,9 @@ def measured(*rows):
 
 
 def test_early_steps_do_not_count():
-    assert measured((0, 0.0), (10, 0.0)) is None
-    assert measured((0, 0.0), (60, 0.5), (70, 0.7)) == 0.6
-    assert measured((60, None)) is None
+    assert measured((0, 0.0), (70, 0.0)) is None
+    assert measured((0, 0.0), (90, 0.5), (99, 0.7)) == 0.6
+    assert measured((90, None)) is None
 
 
 def test_a_fifth_is_enough():
