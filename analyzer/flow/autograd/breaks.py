@@ -9,7 +9,7 @@ from dataclasses import dataclass
 from ...findings import Evidence
 from ...graph.project import Project
 from ...source.module import Module
-from ...source.scopes import Binding, Kind, key_of
+from ...source.scopes import Binding, Kind, Scope, key_of
 from ..values.frames import Operand
 from ..values.reaching import ordered
 from .aliases import other_names
@@ -19,6 +19,10 @@ from .inputs import saved_inputs
 from .modes import is_recorded
 from .saved import SavedResults, Table
 from .writes import How, Write, base_of, writes
+
+_PLAIN = (ast.Constant, ast.List, ast.Tuple, ast.Dict, ast.Set, ast.ListComp, ast.DictComp, ast.JoinedStr, ast.Compare)
+_LISTS = (ast.List, ast.ListComp)
+_BUILTINS = frozenset({"int", "float", "len", "list", "dict", "set", "range", "str", "max", "min", "time", "tuple"})
 
 
 @dataclass(frozen=True)
@@ -58,6 +62,8 @@ def breaks(module: Module, project: Project, table: Table) -> Iterator[Break]:
     for write in writes(module, project):
         base = base_of(write.target, module)
         key = key_of(base)
+        if key is not None and not _may_be_tensor(key, module.scope_of(write.node), _is_element_change(write)):
+            continue
         bindings = _before(write, base, module, project) if key is not None else []
         mark = (min((id(b) for b in bindings), default=id(write.node)), key or "")
         if mark in met:
@@ -67,6 +73,20 @@ def breaks(module: Module, project: Project, table: Table) -> Iterator[Break]:
         if found is not None:
             met.add(mark)
             yield found
+
+
+def _may_be_tensor(key: str, scope: Scope, or_list: bool) -> bool:
+    """Whether a function gives a name anything but numbers and containers (``or_list``: a list may hold tensors)."""
+    for binding in scope.bindings.get(key, ()):
+        if binding.kind is Kind.PARAMETER or binding.kind is Kind.ITERATE:
+            return True
+        value = binding.value
+        is_plain = isinstance(value, _PLAIN) or (
+            isinstance(value, ast.Call) and isinstance(value.func, ast.Name) and value.func.id in _BUILTINS
+        )
+        if binding.kind is Kind.ASSIGN and (not is_plain or (or_list and isinstance(value, _LISTS))):
+            return True
+    return False
 
 
 def _before(write: Write, base: ast.expr, module: Module, project: Project) -> list[Binding]:

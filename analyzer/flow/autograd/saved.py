@@ -6,12 +6,12 @@ import ast
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
-from ...source.scopes import Binding, key_of
-from ..values.construction import Constructions
+from ...graph.symbols import Symbol
+from ...source.scopes import Binding, key_of, last_name
 from ..values.evaluate import Evaluator
 from ..values.flow import Flow
 from ..values.frames import Known, Operand
-from ..values.tensors import Operation, constant, operation
+from ..values.tensors import Operation, constant, is_open_parameter, operation
 
 WEIGHTED = "weighted"
 """The operation of a layer with weights, which saves its input for them."""
@@ -69,9 +69,26 @@ def layer_name(op: Operand, flow: Flow) -> str:
         return name.rpartition(".")[2] if name.startswith("torch.nn.") else ""
     if not isinstance(call.func, (ast.Name, ast.Attribute)) or flow.project.resolve(op.module, call.func) is not None:
         return ""
-    made = [k.what for k in Constructions(flow).evaluate(op.sub(call.func))]
-    names = {m.name for m in made if isinstance(m.of, str) and m.of.startswith("torch.nn.")}
-    return names.pop() if len(names) == 1 and len(made) == 1 else ""
+    values = [b.value for b in _given(op, call.func, flow)]
+    names = {flow.project.external(op.module, v.func) or "" if isinstance(v, ast.Call) else "" for v in values}
+    name = names.pop() if len(names) == 1 else ""
+    return name.rpartition(".")[2] if name.startswith("torch.nn.") else ""
+
+
+def _given(op: Operand, func: ast.Name | ast.Attribute, flow: Flow) -> list[Binding]:
+    """What gives a layer's name its value: the methods of the same class for ``self.act``, else the function itself.
+
+    Looked up by name alone: this is asked of every call, and the layers that matter are made where they are used.
+    """
+    key = key_of(func)
+    if key is None:
+        return []
+    scope = op.frame.scope
+    owner = scope.enclosing_class if key.startswith("self.") else None
+    if owner is not None:
+        return [b for method in owner.children for b in method.bindings.get(key, ())]
+    home = scope.lookup(key)
+    return list(flow.reaching(scope).at(func) or (home.bindings[key] if home is not None else ()))
 
 
 def _is_own(called: Operation) -> bool:
@@ -91,6 +108,8 @@ class SavedResults(Evaluator[Saved | None]):
         node = op.node
         if isinstance(node, ast.Call):
             return self._call(op, node)
+        if is_open_parameter(op, self.project):
+            return [Known(None)]  # the caller's own; to look for all callers is dear, and nothing could be mended
         if isinstance(node, ast.IfExp):
             # ``relu(layer(x)) if i < last else layer(x)`` in a loop: what comes last decides, and is not known.
             known = [k for part in (node.body, node.orelse) for k in self.evaluate(op.sub(part))]
@@ -99,6 +118,8 @@ class SavedResults(Evaluator[Saved | None]):
             return _viewed(self.evaluate(op.sub(node.value)))
         if isinstance(node, ast.Attribute) and node.attr == "data":
             return [Known(None)]
+        if isinstance(node, ast.Attribute) and not self.flow.reaching(op.frame.scope).at(node):
+            return [Known(None)]  # set elsewhere: a buffer, a cache, a setting
         if isinstance(node, ast.Subscript) and key_of(node) is None:
             return _viewed(self.evaluate(op.sub(node.value))) if _is_basic(node.slice) else [Known(None)]
         if isinstance(node, (ast.BinOp, ast.UnaryOp, ast.Compare, ast.Constant, *_CONTAINERS)):
@@ -124,7 +145,7 @@ class SavedResults(Evaluator[Saved | None]):
     def _call(self, op: Operand, node: ast.Call) -> Sequence[Known[Saved | None]] | None:
         found = applied(op, self.table, self.flow)
         if found is None:
-            return None if not layer_name(op, self.flow) else [Known(None)]
+            return None if not layer_name(op, self.flow) and self._is_in_sight(op, node) else [Known(None)]
         name, tensor = found
         if name in self.table.results and not _is_hard(node):
             step = op.module.evidence(
@@ -133,9 +154,28 @@ class SavedResults(Evaluator[Saved | None]):
             return [Known(Saved(name, op), (step,))]
         if name in VIEWS:
             return _viewed(self.evaluate(tensor))
-        if self.flow.calls.callees(op):
-            return None
-        return [Known(None)]
+        return None if self._is_in_sight(op, node) else [Known(None)]
+
+    def _is_in_sight(self, op: Operand, node: ast.Call) -> bool:
+        """Whether a call enters a function, method or module of the project that is named or made right here.
+
+        To ask for the class of any receiver would be dear, and most are modules that a caller chose.
+        """
+        if isinstance(self.project.resolve(op.module, node.func), Symbol):
+            return True
+        if not isinstance(node.func, (ast.Name, ast.Attribute)):
+            return False
+        owner = op.frame.scope.enclosing_class
+        is_own = isinstance(node.func, ast.Attribute) and getattr(node.func.value, "id", "") == "self"
+        if (
+            is_own
+            and owner is not None
+            and any(m.qualname.endswith(f".{last_name(node.func)}") for m in owner.children)
+        ):
+            return True
+        made = [b.value for b in _given(op, node.func, self.flow)]
+        classes = [self.project.resolve(op.module, v.func) for v in made if isinstance(v, ast.Call)]
+        return bool(classes) and all(isinstance(c, Symbol) for c in classes)
 
 
 def _viewed(known: list[Known[Saved | None]]) -> list[Known[Saved | None]]:

@@ -31,9 +31,12 @@ class WeightWrite:
 
 def weight_writes(module: Module, project: Project) -> Iterator[WeightWrite]:
     """The writes of a file into weights that need a gradient, outside of ``no_grad``."""
+    makes_weights = any(call.callee in _PARAMETERS for call in module.facts.calls)
     for write in writes(module, project):
         base = base_of(write.target, module)
-        shown = _of_list(write, base, module) or _of_attribute(write, base, module, project)
+        shown = _of_list(write, base, module)
+        if shown is None and isinstance(base, ast.Attribute) and (makes_weights or base.attr in _WEIGHTS):
+            shown = _of_attribute(write, base, module, project)
         if shown is not None and is_recorded(module, write.node, project):
             yield WeightWrite(write, base, shown)
 

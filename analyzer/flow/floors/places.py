@@ -10,7 +10,7 @@ from enum import Enum
 
 from ...graph.project import Project
 from ...source.module import Module
-from ...source.scopes import Kind, key_of
+from ...source.scopes import Kind, key_of, last_name
 from ..angles.scales import number
 from ..values.flow import Flow
 from ..values.frames import Operand
@@ -71,9 +71,8 @@ def places(module: Module, project: Project) -> Iterator[Place]:
     flow = project.flow
     for node in module.nodes:
         if isinstance(node, ast.Call):
-            op = flow.operand(module, node)
-            called = operation(op, project)
-            danger = _danger(called.name) if called is not None else None
+            danger = _danger(last_name(node.func))
+            called = operation(flow.operand(module, node), project) if danger is not None else None
             if called is not None and danger is not None and not (called.is_method and called.rest):
                 yield _place(flow, node, danger, called.tensor)
         elif isinstance(node, ast.BinOp) and isinstance(node.op, ast.Div):

@@ -104,9 +104,11 @@ def _floored(place: Place, floor: Floor, project: Project, operations: Operation
         return None
     if low == 0:
         return _root_of_zero(place, floor, project, table) if place.danger is Danger.ROOT else None
+    if low > _HALF_LOST:
+        return None
     known = _UnderAutocast(project.flow, operations).evaluate(floor.base)
     lower = [k for k in known if k.what.number is Number.LOWER and k.what.type in ("float16", "")]
-    if low <= _HALF_LOST and lower and not _has_another_floor(floor, project):
+    if lower and not _has_another_floor(floor, project):
         first = lower[0]
         sure = first.what.is_sure and first.what.type == "float16"
         mixed = len(lower) < len(known)
