@@ -107,7 +107,9 @@ def _of_result(
     if key_of(base) is None:
         ways = [search.evaluate(Operand(write.target, frame))]
     else:
-        ways = [search.follow(s) for b in bindings for s in flow.of_binding(b, frame)]
+        ways = [search.follow(s) for b in bindings if b.kind is not Kind.PARAMETER for s in flow.of_binding(b, frame)]
+        if len(ways) < len(bindings):
+            ways.append([])
     is_element = _is_element_change(write) and not any(k.what is not None for known in ways for k in known)
     if is_element:
         ways = [search.follow(s) for s in flow.containers.elements(Operand(base, frame))]

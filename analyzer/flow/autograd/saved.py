@@ -7,10 +7,10 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
 from ...graph.symbols import Symbol
-from ...source.scopes import Binding, key_of, last_name
+from ...source.scopes import Binding, Kind, key_of, last_name
 from ..values.evaluate import Evaluator
 from ..values.flow import Flow
-from ..values.frames import Known, Operand
+from ..values.frames import Known, Operand, Source
 from ..values.tensors import Operation, constant, is_open_parameter, operation
 
 WEIGHTED = "weighted"
@@ -24,6 +24,7 @@ VIEWS = frozenset(
 )
 """Methods whose result is the same memory: a write into it counts as one into the tensor."""
 _VIEWING = frozenset({"T", "mT", "H", "mH"})
+_CHANGES = (Kind.UPDATE, Kind.AUGMENT)
 _CONTAINERS = (ast.Tuple, ast.List, ast.Dict)
 
 
@@ -69,13 +70,13 @@ def layer_name(op: Operand, flow: Flow) -> str:
         return name.rpartition(".")[2] if name.startswith("torch.nn.") else ""
     if not isinstance(call.func, (ast.Name, ast.Attribute)) or flow.project.resolve(op.module, call.func) is not None:
         return ""
-    values = [b.value for b in _given(op, call.func, flow)]
+    values = [b.value for b in given(op, call.func, flow)]
     names = {flow.project.external(op.module, v.func) or "" if isinstance(v, ast.Call) else "" for v in values}
     name = names.pop() if len(names) == 1 else ""
     return name.rpartition(".")[2] if name.startswith("torch.nn.") else ""
 
 
-def _given(op: Operand, func: ast.Name | ast.Attribute, flow: Flow) -> list[Binding]:
+def given(op: Operand, func: ast.Name | ast.Attribute, flow: Flow) -> list[Binding]:
     """What gives a layer's name its value: the methods of the same class for ``self.act``, else the function itself.
 
     Looked up by name alone: this is asked of every call, and the layers that matter are made where they are used.
@@ -126,6 +127,12 @@ class SavedResults(Evaluator[Saved | None]):
             return [Known(None)]
         return None
 
+    def _from(self, source: Source) -> list[Known[Saved | None]]:
+        """A change in place decides on its own: what the value was before is not asked."""
+        if source.operand is not None and source.binding is not None and source.binding.kind in _CHANGES:
+            return self.update([], source.binding, source.operand)
+        return super()._from(source)
+
     def element(
         self, known: list[Known[Saved | None]], op: Operand, index: tuple[int, ...]
     ) -> list[Known[Saved | None]]:
@@ -173,7 +180,7 @@ class SavedResults(Evaluator[Saved | None]):
             and any(m.qualname.endswith(f".{last_name(node.func)}") for m in owner.children)
         ):
             return True
-        made = [b.value for b in _given(op, node.func, self.flow)]
+        made = [b.value for b in given(op, node.func, self.flow)]
         classes = [self.project.resolve(op.module, v.func) for v in made if isinstance(v, ast.Call)]
         return bool(classes) and all(isinstance(c, Symbol) for c in classes)
 

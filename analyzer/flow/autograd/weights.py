@@ -10,9 +10,9 @@ from ...findings import Evidence
 from ...graph.project import Project
 from ...source.module import Module
 from ...source.scopes import Kind, Scope, key_of
-from ..values.construction import Constructions
 from ..values.frames import Operand
 from .modes import is_recorded
+from .saved import given
 from .writes import How, Write, base_of, writes
 
 _LISTS = frozenset({"parameters", "named_parameters"})
@@ -98,24 +98,29 @@ def _of_attribute(write: Write, base: ast.expr, module: Module, project: Project
         return None
     if _is_frozen(base, scope):
         return None
-    made = Constructions(project.flow).evaluate(Operand(base, project.flow.frame(module, write.node)))
-    if made and all(_is_trained(k.what.of, k.what.call) for k in made):
-        call = made[0].what.call
-        note = f"`{key_of(base)}` is a weight: `{call.text()}`"
-        return (call.module.evidence(call.node, note),)
-    if base.attr in _WEIGHTS:
-        layers = Constructions(project.flow).evaluate(Operand(base.value, project.flow.frame(module, write.node)))
-        names = [k.what for k in layers if isinstance(k.what.of, str) and k.what.of.startswith("torch.nn.")]
-        if names and len(names) == len(layers):
-            call = names[0].call
-            return (call.module.evidence(call.node, f"`{key_of(base)}` is the weight of `{call.text()}`"),)
+    made = _made(base, module, project)
+    if made and all(_is_trained(project.external(module, call.func), call) for call in made):
+        return (module.evidence(made[0], f"`{key_of(base)}` is a weight: `{module.snippet(made[0])}`"),)
+    if base.attr in _WEIGHTS and isinstance(base.value, (ast.Name, ast.Attribute)):
+        layers = _made(base.value, module, project)
+        if layers and all((project.external(module, c.func) or "").startswith("torch.nn.") for c in layers):
+            note = f"`{key_of(base)}` is the weight of `{module.snippet(layers[0])}`"
+            return (module.evidence(layers[0], note),)
     return None
 
 
-def _is_trained(of: object, call: Operand) -> bool:
-    if of not in _PARAMETERS or not isinstance(call.node, ast.Call):
+def _made(name: ast.Name | ast.Attribute, module: Module, project: Project) -> list[ast.Call]:
+    """The calls that give a name its value; [] where anything else does."""
+    op = Operand(name, project.flow.frame(module, name))
+    values = [b.value for b in given(op, name, project.flow) if b.kind is not Kind.UPDATE]
+    calls = [v for v in values if isinstance(v, ast.Call)]
+    return calls if len(calls) == len(values) else []
+
+
+def _is_trained(of: str | None, call: ast.Call) -> bool:
+    if of not in _PARAMETERS:
         return False
-    return len(call.node.args) < 2 and not any(k.arg == "requires_grad" for k in call.node.keywords)
+    return len(call.args) < 2 and not any(k.arg == "requires_grad" for k in call.keywords)
 
 
 def _is_frozen(base: ast.Attribute, scope: Scope) -> bool:
