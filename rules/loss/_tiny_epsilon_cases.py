@@ -125,6 +125,12 @@ VALID = (
         _KL.format(body="        mean = F.softmax(logits, 1).mean(0)\n        return (mean * torch.log(mean)).sum()"),
         "a mean over the batch is 0 only where every row is",
     ),
+    Valid(
+        _KL.format(
+            body="        p = F.softmax(logits, 1)\n        p = torch.masked_select(p, p.ge(1e-6))\n        return -(p * torch.log(p)).sum()"
+        ),
+        "what is small is left out first",
+    ),
     Valid(_BCE.format(eps="1e-6", high="1 - EPS"), "float32 tells 1 - 1e-6 from 1"),
     Valid(
         _BCE.format(eps="1e-8", high="1 - EPS").replace("torch.clamp(prob,", "torch.clamp(prob.double(),"),

@@ -17,7 +17,7 @@ _KEEPING = frozenset(
     {
         *("view", "t", "transpose", "permute", "squeeze", "unsqueeze", "flatten", "reshape", "contiguous", "detach"),
         *("float", "to", "cpu", "cuda", "clone", "gather", "index_select", "type", "type_as", "expand", "diagonal"),
-        *("min", "amin", "select", "narrow", "take_along_dim", "masked_select"),
+        *("min", "amin", "select", "narrow", "take_along_dim"),
     }
 )
 _ROUNDED = frozenset({"eigvalsh", "eigvals", "svdvals", "eigh", "symeig"})
@@ -57,6 +57,8 @@ class Origins(Evaluator[Reaching]):
             return self._call(op, node)
         if isinstance(node, ast.BinOp):
             return self._arithmetic(op, node)
+        if isinstance(node, ast.Subscript) and isinstance(node.slice, ast.Compare):
+            return [Known(OTHER)]  # what is small may be left out
         if isinstance(node, ast.Subscript):
             inner = self.evaluate(op.sub(node.value))
             return [Known(_part(k.what), k.trail) for k in inner] if inner else None

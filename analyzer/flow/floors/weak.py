@@ -111,7 +111,7 @@ def _floored(place: Place, floor: Floor, project: Project, operations: Operation
     if lower and not _has_another_floor(floor, project):
         first = lower[0]
         sure = first.what.is_sure and first.what.type == "float16"
-        mixed = len(lower) < len(known)
+        mixed = len(lower) < len(known) or not first.what.is_sure
         return Weak(Kind.VANISHES, place, floor, first.what, is_sure=sure, is_doubtful=mixed, trail=first.trail)
     if floor.added and low < _ROUNDING and not any(k.what.type == "float64" for k in known):
         rounded = Origins(project.flow).evaluate(floor.base)
