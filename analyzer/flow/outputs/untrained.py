@@ -30,6 +30,8 @@ _HANDLING = frozenset(
         *("reset_parameters", "requires_grad_", "embedding_dim", "num_embeddings", "num_features"),
     }
 )
+_MOST_FILES = 1500
+"""Files of a project that are searched for readers of a part; a larger one's unread parts are not asked about."""
 _WALKING = re.compile(rb"\.(?:named_)?children\(|\._modules\b|\b__dict__\b")
 _FREEZING = re.compile(rb"requires_grad_?\s*(?:\(\s*False|=\s*False)")
 
@@ -62,6 +64,8 @@ class _Use:
 
 def never_called(module: Module, project: Project) -> Iterator[Untrained]:
     """The parts of one file's modules that are built, and called by no program of the project."""
+    if len(project.files) > _MOST_FILES:
+        return
     names: dict[str, set[str]] = {}
     for entry in module.facts.unread:
         owner, _, name = entry.rpartition(".")
@@ -70,12 +74,13 @@ def never_called(module: Module, project: Project) -> Iterator[Untrained]:
         klass = Symbol(module.path, owner)
         if not _is_whole_module(klass, project):
             continue
+        if not any(not is_test(path) for path in _makings(klass, project)):
+            continue
         texts = _Texts(project, klass)
         for part in weighted_parts(klass, project, unread.__contains__):
             if _reads_in(part, module, project) != [] or texts.walks_children() or texts.freezes(part.name):
                 continue
-            is_made = any(not is_test(path) for path in _makings(klass, project))
-            if is_made and _reads_elsewhere(part, texts, project) == []:
+            if _reads_elsewhere(part, texts, project) == []:
                 yield _never_called(part, project)
 
 
@@ -205,13 +210,18 @@ def _never_called(part: Part, project: Project) -> Untrained:
 
 def _makings(klass: Symbol, project: Project) -> list[str]:
     """The files that make an instance of a class or of one that derives from it."""
+    name = klass.qualname.rpartition(".")[2]
     found = [site.path for site in project.call_sites(klass)]
     if found:
         return found
     for path, facts in project.files.items():
         for other in facts.classes:
             child = Symbol(path, other.qualname)
-            if child != klass and klass in project.symbols.ancestry(child):
+            if (
+                child != klass
+                and any(base.rpartition(".")[2] == name for base in other.bases)
+                and klass in project.symbols.ancestry(child)
+            ):
                 found += [site.path for site in project.call_sites(child)]
     return found
 
