@@ -268,16 +268,16 @@ def _is_of_other_class(part: Part, module: Module, node: ast.Attribute, project:
     """``self.fc`` in the methods of a class that has nothing to do with the part's."""
     if not isinstance(node.value, ast.Name) or node.value.id != "self":
         known = (
-            project.flow.classes.of(project.flow.operand(module, node.value)) if not _is_package(module, node) else []
+            project.flow.classes.of(project.flow.operand(module, node.value))
+            if not (module.local_name(node) is not None)
+            else []
         )
-        return _is_package(module, node) or (bool(known) and not any(_is_kin(part, k, project) for k in known))
+        return (module.local_name(node) is not None) or (
+            bool(known) and not any(_is_kin(part, k, project) for k in known)
+        )
     method = module.scope_of(node).method
     owner = method.parent if method is not None else None
     return owner is not None and not _is_kin(part, Symbol(module.path, owner.qualname), project)
-
-
-def _is_package(module: Module, node: ast.Attribute) -> bool:
-    return module.local_name(node) is not None
 
 
 def _is_kin(part: Part, klass: Symbol, project: Project) -> bool:
@@ -392,9 +392,7 @@ def _never_trained(part: Part, uses: list[_Use], passed: list[Output], project: 
 
 def _trained_by(part: Part, project: Project) -> tuple[tuple[Module, ast.Call], tuple[Module, ast.AST]] | None:
     """A sure call of the model in training, with the ``backward`` that its result reaches."""
-    owners = [part.owner]
-    calls = calls_of_module(project.flow, part.owner)
-    for module, call in calls.sure if owners else ():
+    for module, call in calls_of_module(project.flow, part.owner).sure:
         if is_off(project, module, call):
             continue
         for end in Takers(project).of(module, call):
