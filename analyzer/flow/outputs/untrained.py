@@ -211,8 +211,7 @@ def _never_called(part: Part, project: Project) -> Untrained:
 def _makings(klass: Symbol, project: Project) -> list[str]:
     """The files that make an instance of a class or of one that derives from it."""
     name = klass.qualname.rpartition(".")[2]
-    found = [site.path for site in project.call_sites(klass)]
-    if found:
+    if found := [site.path for site in project.call_sites(klass)]:
         return found
     for path, facts in project.files.items():
         for other in facts.classes:
