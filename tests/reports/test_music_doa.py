@@ -29,6 +29,10 @@ BUGS = (
         "4", "both terms leave 0 in training", "double-deg2rad", "doa/spectrum.py", "PeakContrast._pair", Verified(),
     ),
     Bug(
+        "7", "the floor of the eigengap is no floor", "tiny-epsilon", "doa/losses.py", "DoaLoss.eigengap_term",
+        Moved("eigengap term in float16", lambda before, after: before == float("inf") and after < 20),
+    ),
+    Bug(
         "2", "a validation loss in half precision", "val-autocast", "doa/evaluate.py", "validate",
         Moved("error of the validation loss", lambda before, after: before > 1e-3 and after < 1e-5),
     ),

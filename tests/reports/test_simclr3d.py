@@ -15,7 +15,16 @@ pytestmark = pytest.mark.slow
 LOADER, CUBE, LOSS = "datasets/bbox_loader.py", "datasets/random_cube.py", "losses/nt_xent.py"
 BUGS = (
     Bug("1", "the real 3-D Swin is not wired in", "unused-backbone", "models/simclr3d.py", "build_backbone", Verified()),
+    Bug(
+        "1", "and the stand-in sees one section at a time", "slice-loop-op", "models/simclr3d.py",
+        "SwinTransformer3D.forward",
+        Moved("change by shuffled sections", lambda before, after: before < 1e-5 and after > 1e-2), is_advised=True,
+    ),
     Bug("2", "AMP imported from where torch 1.9 has none", "amp-import", "train_simclr.py", "", Verified()),
+    Bug(
+        "3", "two of five masks go nowhere", "dropped-input", LOADER, "process_bbox",
+        Moved("masks of five that reach the cube", lambda before, _: before == 3), is_advised=True,
+    ),
     Bug(
         "4", "the schedule is planned in micro-batches", "scheduler-accumulation", "train_simclr.py", "build_optimizer",
         Moved("learning rate left at the end", lambda before, after: before > 0.8 and after < 0.02),
@@ -23,6 +32,27 @@ BUGS = (
     Bug(
         "6", "argmin chooses 0 where a distance is NaN", "nan-argmin", LOADER, "get_closest_component_mask",
         Moved("share of cubes that lose their vesicles", lambda before, after: before > 0.05 and after == 0),
+    ),
+    Bug(
+        "5", "the blur goes section by section", "slice-loop-op", CUBE, "Augmenter.apply_gaussian_blur",
+        Moved("torch calls of a blur", lambda before, after: before > 2 * after),
+    ),
+    Bug(
+        "8", "every cube is centred on its cleft", "no-crop-jitter", CUBE, "CubeSampler.window_around",
+        Moved("share of distinct crops of a synapse", lambda before, after: before < 0.3 and after > 0.9),
+    ),
+    Bug(
+        "9", "the loop loss works row by row", "loop-contrastive-loss", LOSS, "nt_xent_loop",
+        Moved("torch calls of the loop loss", lambda before, after: before > 20 * after),
+    ),
+    Bug(
+        "10", "average pooling for a Gaussian", "avgpool-blur", CUBE, "Augmenter._smooth_plane",
+        Moved("distance of the impulse response from a Gaussian", lambda before, after: before > 0.4 and after < 0.01),
+    ),
+    Bug(
+        "12", "the overlap is measured against the cube", "absolute-overlap-threshold", CUBE,
+        "CubeSampler._check_component_overlap",
+        Moved("share of a cleft that is enough", lambda before, _: before < 0.15), is_advised=True,
     ),
     Bug(
         "13", "each view stays in its own denominator", "missing-diagonal-mask", LOSS, "nt_xent_matrix",

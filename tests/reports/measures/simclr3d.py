@@ -2,15 +2,16 @@
 
 import json
 import math
-import time
 import warnings
 
 import numpy as np
 import torch
 from config import Config
-from datasets import Augmenter, SynapseCubeDataset, make_bboxes
+from datasets import Augmenter, SynapseCubeDataset, bbox_loader, make_bboxes
 from datasets.bbox_loader import process_bbox
+from datasets.synthetic import CHANNELS, SynapseBBox
 from losses import build_criterion
+from models import SimCLR
 from torch.overrides import TorchFunctionMode
 from train_simclr import build_optimizer, train_epoch
 
@@ -46,35 +47,67 @@ def lost_vesicles():
 
 
 def crop_centres():
-    """Distinct crop centres of a synapse in 20 draws, the middle of all synapses."""
-    counts = []
-    for bbox in DATASET.bboxes:
-        seen = {}
-        for _ in range(20):
-            label, window = DATASET.sampler.sample(bbox)
-            seen.setdefault(label, []).append(tuple(part.start for part in window))
-        counts += [len(set(starts)) / len(starts) for starts in seen.values()]
-    return float(np.median(counts))
+    """Share of distinct crops among those of a synapse in training, the middle of all synapses."""
+    seen = {}
+
+    def spy(bbox, window, label, margin):
+        seen.setdefault((id(bbox), label), []).append(tuple(part.start for part in window))
+        return process_bbox(bbox, window, label, margin)
+
+    bbox_loader.process_bbox = spy
+    for _ in range(6):
+        for index in range(len(DATASET)):
+            DATASET[index]
+    bbox_loader.process_bbox = process_bbox
+    return float(np.median([len(set(starts)) / len(starts) for starts in seen.values()]))
+
+
+def masks_that_count():
+    """How many of the five masks change the cube of a synapse."""
+    counts = set()
+    for name in CHANNELS[1:]:
+        for bbox in DATASET.bboxes:
+            label = bbox.labels[0]
+            window = DATASET.sampler.window_around(bbox, label)
+            emptied = {**bbox.volumes, name: np.zeros_like(bbox.volumes[name])}
+            if name == "cleft":
+                emptied[name][tuple((part.start + part.stop) // 2 for part in window)] = label
+            cube = process_bbox(bbox, window, label, DATASET.margin)
+            if not np.array_equal(cube, process_bbox(SynapseBBox(emptied, bbox.kinds), window, label, DATASET.margin)):
+                counts.add(name)
+    return len(counts)
+
+
+def least_share_kept():
+    """The share of a cleft that is left in a crop which still counts as holding enough of it."""
+    cut = np.zeros((48, 48, 48), np.int32)
+    cut[24:26] = 1
+    crop = cut[16:32, 16:32, 16:32]
+    share = np.count_nonzero(crop) / np.count_nonzero(cut)
+    return share if DATASET.sampler._check_component_overlap(crop, 1) else 1.0
 
 
 def blur():
-    """Torch calls and seconds of one blur, and the distance of its impulse response from a Gaussian's."""
+    """Torch calls of one blur, and the distance of its impulse response from a Gaussian's."""
     augmenter = Augmenter(CFG.augment)
     cubes = torch.rand(4, 1, 64, 64, 64)
     with Calls() as calls:
         augmenter.apply_gaussian_blur(cubes, SIGMA)
-    times = []
-    for _ in range(5):
-        start = time.perf_counter()
-        augmenter.apply_gaussian_blur(cubes, SIGMA)
-        times.append(time.perf_counter() - start)
     impulse = torch.zeros(1, 1, 9, 9, 9)
     impulse[0, 0, 4, 4, 4] = 1
     response = augmenter.apply_gaussian_blur(impulse, SIGMA)[0, 0, 4]
     axis = torch.exp(-0.5 * ((torch.arange(9.0) - 4) / SIGMA) ** 2)
     gaussian = axis[:, None] * axis
     away = (response / response.sum() - gaussian / gaussian.sum()).abs().sum().item()
-    return calls.count, min(times), away
+    return calls.count, away
+
+
+def seen_of_depth():
+    """How far the backbone's output moves where the sections of a cube change places."""
+    backbone = SimCLR(CFG.model).backbone.eval()
+    cubes = torch.randn(2, CFG.model.in_channels, 16, 16, 16)
+    with torch.no_grad():
+        return (backbone(cubes) - backbone(cubes[:, :, torch.randperm(16)])).abs().max().item()
 
 
 def loop_calls():
@@ -109,15 +142,17 @@ def own_share():
 
 torch.manual_seed(0)
 np.random.seed(0)
-blur_calls, blur_seconds, blur_away = blur()
+blur_calls, blur_away = blur()
 print(
     json.dumps(
         {
             "share of cubes that lose their vesicles": lost_vesicles(),
-            "share of distinct crop centres": crop_centres(),
+            "share of distinct crops of a synapse": crop_centres(),
+            "masks of five that reach the cube": masks_that_count(),
+            "share of a cleft that is enough": least_share_kept(),
             "torch calls of a blur": blur_calls,
-            "seconds of a blur": blur_seconds,
             "distance of the impulse response from a Gaussian": blur_away,
+            "change by shuffled sections": seen_of_depth(),
             "torch calls of the loop loss": loop_calls(),
             "learning rate left at the end": rate_at_the_end(),
             "loss beyond its bound": own_share(),
