@@ -20,7 +20,7 @@ from .checking import Checked
 from .findings import Applicability, Confidence, Edit, Evidence, Finding, Fix, Level, Location, Problem
 from .source.facts import Call, ClassFacts, FileFacts, FunctionFacts, Import
 
-FORMAT = 2
+FORMAT = 3
 _NESTED = {"imports": Import, "functions": FunctionFacts, "classes": ClassFacts, "calls": Call}
 _SETS = {"names", "words"}
 

@@ -54,6 +54,7 @@ def collect_facts(
         has_main_guard=walk.has_main_guard,
         runs_at_import=any(_does_work(statement) for statement in tree.body),
         is_dynamic=walk.is_dynamic,
+        sets_parts=walk.sets_parts,
         has_suppressions=has_suppressions,
         tokens=tokens,
     )
@@ -119,6 +120,7 @@ class _Collector:
         self.exports: list[str] = []
         self.has_main_guard = False
         self.is_dynamic = False
+        self.sets_parts = False
 
     def scope(self, body: Iterable[ast.AST], name: str, shadowed: frozenset[str], owner: str) -> None:
         """Everything directly in one body; nested functions and classes follow, with what shadows their imports.
@@ -187,6 +189,8 @@ class _Collector:
                 continue
             if kind is ast.Assign:
                 self.assignment(node, name, shadowed)
+            elif kind is ast.AugAssign:
+                self.sets_parts = True
             elif kind is ast.If and not name and is_main_guard(node.test):
                 self.has_main_guard = True
                 inner.insert(0, ([*node.body], "", shadowed, MAIN_PART))
@@ -300,7 +304,9 @@ class _Collector:
             self.imports.append(Import(local, target, node.lineno, scope))
 
     def assignment(self, node: ast.Assign, scope: str, shadowed: frozenset[str]) -> None:
-        """Remember top-level names, aliases of imported names, and ``__all__``."""
+        """Remember top-level names, aliases of imported names, ``__all__``, and that a part is set."""
+        if type(node.targets[0]) is ast.Subscript:
+            self.sets_parts = True
         if scope:
             return
         for target in node.targets:

@@ -93,6 +93,8 @@ class FileFacts:
     """Top-level code that does work: calls in statements, loops."""
     is_dynamic: bool = False
     """Looks things up by computed names: ``getattr`` with a variable, ``importlib``, ``eval``, ``globals()``."""
+    sets_parts: bool = False
+    """Changes a value by a statement: ``x += y``, ``x[i] = y``."""
     has_suppressions: bool = False
     tokens: frozenset[bytes] = frozenset()
     """Which of the active rules' trigger bytes the file holds."""

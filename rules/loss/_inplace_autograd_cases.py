@@ -311,6 +311,19 @@ INVALID = (
         why="a residual added to a ReLU's output",
     ),
     Invalid(
+        _BLOCK.format(
+            act="ReLU()",
+            body="        out = self.norm(self.conv(x))\n        if x.shape[-1] > 4:\n            out = self.act(out)\n        out += x\n        return out",
+        ),
+        at=[("train.py", 16)],
+        fixed=_BLOCK.format(
+            act="ReLU()",
+            body="        out = self.norm(self.conv(x))\n        if x.shape[-1] > 4:\n            out = self.act(out)\n        out = out + x\n        return out",
+        ),
+        confidence=Confidence.LOW,
+        why="saved only under a condition that nothing shows to hold",
+    ),
+    Invalid(
         _BLOCK.format(act="ReLU()", body="        x += self.act(self.conv(x))  # residual\n        return x"),
         at=[("train.py", 13)],
         fixed=_BLOCK.format(act="ReLU()", body="        x = x + self.act(self.conv(x))  # residual\n        return x"),

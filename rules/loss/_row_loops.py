@@ -15,12 +15,13 @@ from ...analyzer.source.scopes import key_of
 
 _PRODUCTS = frozenset({"mm", "matmul", "bmm", "einsum", "cdist", "cosine_similarity", "mv", "dot", "inner"})
 _COMPARING = frozenset({"mv", "matmul", "dot", "inner", "cosine_similarity", "pairwise_distance", "mm", "cdist"})
-_LOSSES = frozenset(
+LOSSES = frozenset(
     {
         *("log", "logsumexp", "log_softmax", "cross_entropy", "nll_loss", "relu", "clamp", "clamp_min", "logsigmoid"),
         *("binary_cross_entropy_with_logits", "softplus", "margin_ranking_loss"),
     }
 )
+"""Operations, one of which every loss of rows is made of."""
 _PASSING = frozenset(
     {"exp", "div", "mul", "t", "detach", "float", "softmax", "log_softmax", "clone", "contiguous", "masked_fill"}
 )
@@ -66,13 +67,13 @@ def _read(loop: ast.For, module: Module, project: Project) -> RowLoop | None:
     if target is None:
         return None
     index, rows, count = target
-    if not any(isinstance(n, ast.Call) for n in ast.walk(loop)):
-        return None
     total = _total(loop)
-    if total is None or not _is_used_after(total, loop, module) or not _has_loss(loop, module, project):
+    if total is None or not _has_loss(loop, module, project):
         return None
     comparison = _comparison(loop, index, rows, module, project)
-    return RowLoop(loop, index, rows, count, comparison, total) if comparison is not None else None
+    if comparison is None or not _is_used_after(total, loop, module):
+        return None
+    return RowLoop(loop, index, rows, count, comparison, total)
 
 
 def _targets(loop: ast.For, module: Module) -> tuple[str | None, dict[str, ast.expr], ast.expr | None] | None:
@@ -138,10 +139,13 @@ def _is_used_after(name: str, loop: ast.For, module: Module) -> bool:
 
 def _has_loss(loop: ast.For, module: Module, project: Project) -> bool:
     flow = project.flow
+    lines = {c.line for c in module.facts.calls if c.callee.rpartition(".")[2] in LOSSES}
+    if not any(loop.lineno <= line <= (loop.end_lineno or loop.lineno) for line in lines):
+        return False
     for node in ast.walk(loop):
-        if isinstance(node, ast.Call):
+        if isinstance(node, ast.Call) and node.lineno in lines:
             called = operation(flow.operand(module, node), project)
-            if called is not None and called.name in _LOSSES:
+            if called is not None and called.name in LOSSES:
                 return True
     return False
 

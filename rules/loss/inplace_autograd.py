@@ -7,11 +7,13 @@ from collections.abc import Iterator
 from typing import Any, ClassVar
 
 from ...analyzer.findings import Confidence, Evidence, Finding, Level
-from ...analyzer.flow.autograd.breaks import Break, breaks
+from ...analyzer.flow.autograd.bodies import Body, read_body, writes_at_all, writing_bodies
+from ...analyzer.flow.autograd.breaks import Break, breaks, may_break
 from ...analyzer.flow.autograd.fates import End
 from ...analyzer.flow.autograd.gradients import Need
-from ...analyzer.flow.autograd.weights import WeightWrite, weight_writes
-from ...analyzer.flow.autograd.writes import How
+from ...analyzer.flow.autograd.modes import is_recorded_here
+from ...analyzer.flow.autograd.weights import WeightWrite, may_be_weight, weight_writes
+from ...analyzer.flow.autograd.writes import WRITING, How, Write, base_of, is_function, writes
 from ...analyzer.graph.project import Project
 from ...analyzer.rule import Proof, Rule
 from ...analyzer.source.facts import FileFacts
@@ -87,15 +89,19 @@ class InplaceAutograd(Rule):
     INVALID = INVALID
 
     def wants(self, facts: FileFacts) -> bool:
-        """A file that uses torch."""
-        return any(item.target.partition(".")[0] == "torch" for item in facts.imports)
+        """A file that uses torch and writes in place."""
+        return any(i.target.partition(".")[0] == "torch" for i in facts.imports) and writes_at_all(facts, WRITING)
 
     def check(self, module: Module, project: Project) -> Iterator[Finding]:
         """One finding a write."""
-        for found in breaks(module, project, saved_values()):
-            yield self._of_value(found, module, project)
-        for weight in weight_writes(module, project):
-            yield self._of_weight(weight, module)
+        table = saved_values()
+        for nodes in writing_bodies(module, WRITING):
+            body = read_body(nodes, module, table)
+            found = [write for write in writes(nodes) if _is_open(write, body, module, project)]
+            for broken in breaks(found, body, module, project, table):
+                yield self._of_value(broken, module, project)
+            for weight in weight_writes(found, module, project):
+                yield self._of_weight(weight, module)
 
     def _of_value(self, found: Break, module: Module, project: Project) -> Finding:
         planned = _plan(found, module)
@@ -134,7 +140,17 @@ class InplaceAutograd(Rule):
         )
 
 
+def _is_open(write: Write, body: Body, module: Module, project: Project) -> bool:
+    """Whether a write's own function leaves open that it breaks something; the cheapest questions first."""
+    base = base_of(write.target, module)
+    if not may_break(write, base, body) and not may_be_weight(write, base, module):
+        return False
+    return not is_function(write, module, project) and is_recorded_here(module, write.node, project)
+
+
 def _confidence(found: Break, project: Project) -> Confidence:
+    if found.is_conditional:
+        return Confidence.LOW
     trains = bool(project.possible_call_sites("backward") or project.possible_call_sites("manual_backward"))
     is_trained, end = found.need is Need.TRAINED, found.fate.end
     if end is End.BACKWARD:

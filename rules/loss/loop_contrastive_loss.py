@@ -14,7 +14,7 @@ from ...analyzer.source.module import Module
 from ._loop_contrastive_loss_cases import INVALID, VALID
 from ._loop_contrastive_loss_plan import plan
 from ._loop_contrastive_loss_proof import PROOF
-from ._row_loops import RowLoop, row_loops
+from ._row_loops import LOSSES, RowLoop, row_loops
 
 _PRODUCTS = (
     *(b"mv(", b"matmul", b" @ ", b"mm(", b"dot(", b"cosine_similarity", b"cdist", b"einsum", b"CosineSimilarity"),
@@ -74,8 +74,10 @@ class LoopContrastiveLoss(Rule):
     INVALID = INVALID
 
     def wants(self, facts: FileFacts) -> bool:
-        """A file that uses torch."""
-        return any(item.target.partition(".")[0] == "torch" for item in facts.imports)
+        """A file that uses torch and calls what losses are made of."""
+        return any(item.target.partition(".")[0] == "torch" for item in facts.imports) and any(
+            call.callee.rpartition(".")[2] in LOSSES for call in facts.calls
+        )
 
     def check(self, module: Module, project: Project) -> Iterator[Finding]:
         """One finding a loop."""

@@ -33,7 +33,7 @@ def supervised(z: Any, temperature: float) -> Any:
 
 def test_there_are_cases_of_each_kind() -> None:
     assert len(LOSSES) == 4
-    assert len(BLOCKS) == 2
+    assert len(BLOCKS) == 3
 
 
 @pytest.mark.parametrize("case", LOSSES, ids=range(4))
@@ -52,7 +52,7 @@ def test_a_loss_is_the_same_number_and_has_its_gradient(case: Any) -> None:
     torch.testing.assert_close(z.grad.double(), wide.grad, rtol=1e-4, atol=1e-5)
 
 
-@pytest.mark.parametrize("case", BLOCKS, ids=range(2))
+@pytest.mark.parametrize("case", BLOCKS, ids=range(3))
 def test_a_block_gives_the_same_and_can_be_trained(case: Any) -> None:
     torch.manual_seed(0)
     x = torch.randn(2, 8, 5, 5)

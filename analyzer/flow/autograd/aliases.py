@@ -7,10 +7,8 @@ import ast
 from ...graph.project import Project
 from ...source.module import Module
 from ...source.scopes import Binding, Kind, key_of
-from .saved import VIEWS
+from .saved import VIEWING, VIEWS
 from .writes import Write
-
-_VIEWING = frozenset({"T", "mT", "H", "mH"})
 
 
 def other_names(
@@ -62,6 +60,6 @@ def _under(value: ast.expr) -> ast.expr | None:
             value = value.func.value
         else:
             return None
-    if isinstance(value, ast.Attribute) and value.attr in _VIEWING:
+    if isinstance(value, ast.Attribute) and value.attr in VIEWING:
         return value.value
     return value

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import ast
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 
 from ...findings import Evidence
@@ -13,12 +13,13 @@ from ...source.scopes import Binding, Kind, Scope, key_of
 from ..values.frames import Operand
 from ..values.reaching import ordered
 from .aliases import other_names
+from .bodies import Body
 from .fates import End, Fate, fate
 from .gradients import Need, Needs
 from .inputs import saved_inputs
-from .modes import is_recorded
+from .modes import is_conditional, is_recorded
 from .saved import SavedResults, Table
-from .writes import How, Write, base_of, writes
+from .writes import How, Write, base_of
 
 _PLAIN = (ast.Constant, ast.List, ast.Tuple, ast.Dict, ast.Set, ast.ListComp, ast.DictComp, ast.JoinedStr, ast.Compare)
 _LISTS = (ast.List, ast.ListComp)
@@ -34,6 +35,7 @@ class Break:
         operation: what saved the value.
         is_input: whether it was saved as what the operation was applied to; else as its result.
         is_certain: whether the value is that one on every path.
+        is_conditional: whether it is that one only under a condition that nothing shows to hold.
         name: the name whose memory is written, None where there is none.
         others: further names of the same memory that are read after the write.
         is_given: whether the value came in as a parameter of the function that writes.
@@ -47,6 +49,7 @@ class Break:
     operation: str
     is_input: bool
     is_certain: bool
+    is_conditional: bool
     name: ast.expr | None
     others: tuple[str, ...]
     is_given: bool
@@ -56,23 +59,31 @@ class Break:
     trail: tuple[Evidence, ...]
 
 
-def breaks(module: Module, project: Project, table: Table) -> Iterator[Break]:
-    """The writes of a file after which backward fails, in source order; the first one into each value."""
+def breaks(found: Iterable[Write], body: Body, module: Module, project: Project, table: Table) -> Iterator[Break]:
+    """Those of a body's writes after which backward fails, in source order; the first one into each value."""
     met: set[tuple[int, str]] = set()
-    for write in writes(module, project):
+    for write in found:
         base = base_of(write.target, module)
         key = key_of(base)
+        if not may_break(write, base, body):
+            continue
         if key is not None and not _may_be_tensor(key, module.scope_of(write.node), _is_element_change(write)):
             continue
         bindings = _before(write, base, module, project) if key is not None else []
         mark = (min((id(b) for b in bindings), default=id(write.node)), key or "")
         if mark in met:
             continue
-        found = _of_result(write, base, bindings, module, project, table)
-        found = found or _of_input(write, base, bindings, module, project, table)
-        if found is not None:
+        loads = body.operated.get(key or "", [])
+        broken = _of_result(write, base, bindings, module, project, table)
+        broken = broken or _of_input(write, base, bindings, loads, module, project, table)
+        if broken is not None:
             met.add(mark)
-            yield found
+            yield broken
+
+
+def may_break(write: Write, base: ast.expr, body: Body) -> bool:
+    """Whether a write may be into what an operation has saved, by the names of its function alone."""
+    return body.may_break(base, getattr(write.node, "end_lineno", write.node.lineno)) or _is_element_change(write)
 
 
 def _may_be_tensor(key: str, scope: Scope, or_list: bool) -> bool:
@@ -118,9 +129,6 @@ def _of_result(
     if first is None or first.what is None or not is_recorded(module, write.node, project):
         return None
     made = first.what.made
-    need = Needs(flow, table).of(made)
-    if need is Need.NONE:
-        return None
     is_here = made.module is module and made.frame.scope is frame.scope
     starts = [made.node] if is_here else []
     if key_of(base) is not None:
@@ -128,13 +136,17 @@ def _of_result(
     elif isinstance(write.node, ast.Call):
         starts.append(write.node)
     end = fate(module, starts, project)
-    if end.end is End.NOWHERE:
+    need = Needs(flow, table).of(made) if end.end is not End.NOWHERE else Need.NONE
+    if need is Need.NONE:
         return None
+    is_certain = all(known and all(k.what is not None for k in known) for known in ways)
+    makers = [k.what.made for k in saved if k.what is not None]
     return Break(
         write=write,
         operation=first.what.operation,
         is_input=False,
-        is_certain=all(known and all(k.what is not None for k in known) for known in ways),
+        is_certain=is_certain,
+        is_conditional=not is_certain and all(is_conditional(m.module, m.node, write.node) for m in makers),
         name=base if key_of(base) is not None else None,
         others=other_names(write, base, bindings, module, project),
         is_given=bool(bindings) and all(b.kind is Kind.PARAMETER for b in bindings),
@@ -151,29 +163,33 @@ def _is_element_change(write: Write) -> bool:
 
 
 def _of_input(
-    write: Write, base: ast.expr, bindings: list[Binding], module: Module, project: Project, table: Table
+    write: Write,
+    base: ast.expr,
+    bindings: list[Binding],
+    loads: list[ast.expr],
+    module: Module,
+    project: Project,
+    table: Table,
 ) -> Break | None:
     """A write into what an operation that saves its input was applied to before."""
     if key_of(base) is None or not bindings:
         return None
-    for taken in saved_inputs(write, base, bindings, module, project, table):
+    for taken in saved_inputs(write, base, bindings, loads, module, project, table):
         if not is_recorded(module, write.node, project):
             return None
-        end = fate(module, [taken.node], project)
-        if end.end is End.NOWHERE:
-            continue
         note = f"`{module.snippet(taken.node)}`: autograd saves `{key_of(base)}` for the backward pass of it"
         return Break(
             write=write,
             operation=taken.operation,
             is_input=True,
             is_certain=taken.is_certain,
+            is_conditional=is_conditional(module, taken.node, write.node),
             name=base,
             others=other_names(write, base, bindings, module, project),
             is_given=all(b.kind is Kind.PARAMETER for b in bindings),
             is_element=False,
             need=taken.need,
-            fate=end,
+            fate=taken.fate,
             trail=(module.evidence(taken.node, note),),
         )
     return None

@@ -3,14 +3,15 @@
 from __future__ import annotations
 
 import ast
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 
 from ...graph.project import Project
 from ...source.module import Module
-from ...source.scopes import Binding, key_of
+from ...source.scopes import Binding
 from ..values.frames import Operand
 from ..values.tensors import constant
+from .fates import End, Fate, fate
 from .gradients import Need, Needs
 from .saved import WEIGHTED, Table, applied
 from .writes import Write
@@ -21,43 +22,55 @@ _SIGNS: dict[type[ast.operator], str] = {ast.Mult: "*", ast.MatMult: "@", ast.Po
 
 @dataclass(frozen=True)
 class Taken:
-    """An operation that saved what it was applied to. ``is_certain``: it surely ran before the write."""
+    """An operation that saved what it was applied to, and its graph's end. ``is_certain``: it surely ran before."""
 
     node: ast.expr
     operation: str
     need: Need
+    fate: Fate
     is_certain: bool
 
 
 def saved_inputs(
-    write: Write, base: ast.expr, bindings: list[Binding], module: Module, project: Project, table: Table
+    write: Write,
+    base: ast.expr,
+    bindings: list[Binding],
+    loads: Iterable[ast.expr],
+    module: Module,
+    project: Project,
+    table: Table,
 ) -> Iterator[Taken]:
-    """The operations before a write that saved the value that it changes."""
+    """The operations before a write that saved the value that it changes.
+
+    ``loads`` are those to which an operation may be applied; the least nested come first, which surely ran.
+    """
     flow = project.flow
     scope = module.scope_of(write.node)
     frame = flow.frame(module, write.node)
-    reaching, own, key = flow.reaching(scope), set(bindings), key_of(base)
+    reaching, own = flow.reaching(scope), set(bindings)
     needs = Needs(flow, table)
     last = getattr(write.node, "end_lineno", write.node.lineno)
-    for load in ast.walk(scope.node):
-        if not isinstance(load, (ast.Name, ast.Attribute)) or load is base or load.lineno > last:
-            continue
-        if not isinstance(load.ctx, ast.Load) or key_of(load) != key or not set(reaching.at(load) or ()) & own:
-            continue
+    near = [n for n in loads if n is not base and n.lineno <= last and own.intersection(reaching.at(n) or ())]
+    for load in sorted(near, key=lambda n: sum(1 for _ in module.ancestors(n))):
         node = module.parent(load)
-        found: tuple[str, Need] | None = None
         if (isinstance(node, ast.Call) and load in node.args[:1]) or _is_receiver(load, node, module):
             call = node if isinstance(node, ast.Call) else module.parent(node)  # pyright: ignore[reportArgumentType]
             assert isinstance(call, ast.Call)
             node = call
-            found = _by_call(Operand(call, frame), load, needs, table)
-        elif isinstance(node, ast.BinOp):
-            found = _by_sign(node, load, frame_of=Operand(node, frame), needs=needs)
-        if found is None or found[1] is Need.NONE or not isinstance(node, ast.expr):
+        elif not isinstance(node, ast.BinOp):
             continue
         if module.scope_of(node) is not scope or not _runs_before(node, write, module):
             continue
-        yield Taken(node, found[0], found[1], _is_certain(node, write, module))
+        end = fate(module, [node], project)  # before the need, which is asked of every caller
+        if end.end is End.NOWHERE:
+            continue
+        if isinstance(node, ast.Call):
+            found = _by_call(Operand(node, frame), load, needs, table)
+        else:
+            found = _by_sign(node, load, frame_of=Operand(node, frame), needs=needs)
+        if found is None or found[1] is Need.NONE:
+            continue
+        yield Taken(node, found[0], found[1], end, _is_certain(node, write, module))
 
 
 def _is_receiver(load: ast.expr, node: ast.AST | None, module: Module) -> bool:

@@ -17,6 +17,13 @@ _FURTHEST = 4
 
 def is_recorded(module: Module, node: ast.AST, project: Project, depth: int = 0) -> bool:
     """Whether autograd may record what a node does: no block, decorator, branch or caller around it says otherwise."""
+    if not is_recorded_here(module, node, project):
+        return False
+    return depth >= _FURTHEST or _is_called_recorded(module, node, project, depth)
+
+
+def is_recorded_here(module: Module, node: ast.AST, project: Project) -> bool:
+    """The same by the node's own function alone: no caller is asked for."""
     child = node
     for parent in module.ancestors(node):
         if isinstance(parent, (ast.With, ast.AsyncWith)) and child in parent.body:
@@ -33,7 +40,22 @@ def is_recorded(module: Module, node: ast.AST, project: Project, depth: int = 0)
             if project.symbols.is_subclass(symbol, _UNRECORDED):
                 return False
         child = parent
-    return depth >= _FURTHEST or _is_called_recorded(module, node, project, depth)
+    return True
+
+
+def is_conditional(module: Module, node: ast.AST, write: ast.AST) -> bool:
+    """Whether an operation runs only under a condition, other than being in training, under which a write is not."""
+    around = {id(a) for a in module.ancestors(write)}
+    child = node
+    for parent in module.ancestors(node):
+        if isinstance(parent, (ast.FunctionDef, ast.AsyncFunctionDef, ast.Lambda)):
+            return False
+        if isinstance(parent, (ast.If, ast.IfExp)) and id(parent) not in around and child is not parent.test:
+            is_training = isinstance(parent.test, ast.Attribute) and parent.test.attr == "training"
+            if not is_training:
+                return True
+        child = parent
+    return False
 
 
 def _is_called_recorded(module: Module, node: ast.AST, project: Project, depth: int) -> bool:

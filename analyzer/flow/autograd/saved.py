@@ -23,7 +23,8 @@ VIEWS = frozenset(
     }
 )
 """Methods whose result is the same memory: a write into it counts as one into the tensor."""
-_VIEWING = frozenset({"T", "mT", "H", "mH"})
+VIEWING = frozenset({"T", "mT", "H", "mH"})
+"""Attributes of the same kind."""
 _CHANGES = (Kind.UPDATE, Kind.AUGMENT)
 _CONTAINERS = (ast.Tuple, ast.List, ast.Dict)
 
@@ -115,7 +116,7 @@ class SavedResults(Evaluator[Saved | None]):
             # ``relu(layer(x)) if i < last else layer(x)`` in a loop: what comes last decides, and is not known.
             known = [k for part in (node.body, node.orelse) for k in self.evaluate(op.sub(part))]
             return known if known and all(k.what is not None for k in known) else [Known(None)]
-        if isinstance(node, ast.Attribute) and node.attr in _VIEWING:
+        if isinstance(node, ast.Attribute) and node.attr in VIEWING:
             return _viewed(self.evaluate(op.sub(node.value)))
         if isinstance(node, ast.Attribute) and node.attr == "data":
             return [Known(None)]

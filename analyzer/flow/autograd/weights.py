@@ -3,21 +3,23 @@
 from __future__ import annotations
 
 import ast
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 
 from ...findings import Evidence
 from ...graph.project import Project
 from ...source.module import Module
+from ...source.nodes import walk
 from ...source.scopes import Kind, Scope, key_of
 from ..values.frames import Operand
 from .modes import is_recorded
 from .saved import given
-from .writes import How, Write, base_of, writes
+from .writes import How, Write, base_of
 
 _LISTS = frozenset({"parameters", "named_parameters"})
 _PARAMETERS = frozenset({"torch.nn.Parameter", "torch.nn.parameter.Parameter"})
 _WEIGHTS = frozenset({"weight", "bias"})
+_UNRECORDED = frozenset({"data", "grad"})
 
 
 @dataclass(frozen=True)
@@ -29,23 +31,32 @@ class WeightWrite:
     trail: tuple[Evidence, ...]
 
 
-def weight_writes(module: Module, project: Project) -> Iterator[WeightWrite]:
-    """The writes of a file into weights that need a gradient, outside of ``no_grad``."""
-    makes_weights = any(call.callee in _PARAMETERS for call in module.facts.calls)
-    for write in writes(module, project):
+def weight_writes(found: Iterable[Write], module: Module, project: Project) -> Iterator[WeightWrite]:
+    """Those of a file's writes that are into weights that need a gradient, outside of ``no_grad``."""
+    for write in found:
         base = base_of(write.target, module)
-        shown = _of_list(write, base, module)
-        if shown is None and isinstance(base, ast.Attribute) and (makes_weights or base.attr in _WEIGHTS):
+        shown = _of_list(write, base, module) if isinstance(base, ast.Name) else None
+        if isinstance(base, ast.Attribute) and may_be_weight(write, base, module):
             shown = _of_attribute(write, base, module, project)
         if shown is not None and is_recorded(module, write.node, project):
             yield WeightWrite(write, base, shown)
+
+
+def may_be_weight(write: Write, base: ast.expr, module: Module) -> bool:
+    """Whether a write may be into a weight, by its own syntax and what the file makes."""
+    if isinstance(base, ast.Name):
+        return write.how is not How.PART and any(_is_gradient(n, base.id) for n in walk(write.node))
+    if not isinstance(base, ast.Attribute) or base.attr in _UNRECORDED:
+        return False
+    return base.attr in _WEIGHTS or any(call.callee in _PARAMETERS for call in module.facts.calls)
 
 
 def _of_list(write: Write, base: ast.expr, module: Module) -> tuple[Evidence, ...] | None:
     """``for p in model.parameters(): p.add_(p.grad, alpha=-lr)``: what has a gradient to add is trained."""
     if not isinstance(base, ast.Name) or write.how is How.PART:
         return None
-    for loop in module.ancestors(write.node):
+    used = [n for n in ast.walk(write.node) if _is_gradient(n, base.id)]
+    for loop in module.ancestors(write.node) if used else ():
         if isinstance(loop, (ast.FunctionDef, ast.AsyncFunctionDef, ast.Lambda)):
             return None
         if not isinstance(loop, ast.For) or base.id not in _targets(loop):
@@ -57,8 +68,7 @@ def _of_list(write: Write, base: ast.expr, module: Module) -> tuple[Evidence, ..
             and source.func.attr in _LISTS
             and _changes_only(base.id, loop, write)
         )
-        used = [n for n in ast.walk(write.node) if _is_gradient(n, base.id)]
-        if not is_list or not used:
+        if not is_list:
             return None
         return (
             module.evidence(loop, f"`{base.id}` runs over `{module.snippet(source)}`"),
@@ -96,14 +106,16 @@ def _of_attribute(write: Write, base: ast.expr, module: Module, project: Project
     scope = module.scope_of(write.node)
     if not isinstance(base, ast.Attribute) or not scope.is_function or not isinstance(write.node, (ast.Call, ast.stmt)):
         return None
-    if _is_frozen(base, scope):
-        return None
     made = _made(base, module, project)
     if made and all(_is_trained(project.external(module, call.func), call) for call in made):
+        if _is_frozen(base, scope, module):
+            return None
         return (module.evidence(made[0], f"`{key_of(base)}` is a weight: `{module.snippet(made[0])}`"),)
     if base.attr in _WEIGHTS and isinstance(base.value, (ast.Name, ast.Attribute)):
         layers = _made(base.value, module, project)
         if layers and all((project.external(module, c.func) or "").startswith("torch.nn.") for c in layers):
+            if _is_frozen(base, scope, module):
+                return None
             note = f"`{key_of(base)}` is the weight of `{module.snippet(layers[0])}`"
             return (module.evidence(layers[0], note),)
     return None
@@ -123,10 +135,10 @@ def _is_trained(of: str | None, call: ast.Call) -> bool:
     return len(call.args) < 2 and not any(k.arg == "requires_grad" for k in call.keywords)
 
 
-def _is_frozen(base: ast.Attribute, scope: Scope) -> bool:
+def _is_frozen(base: ast.Attribute, scope: Scope, module: Module) -> bool:
     """Whether any method of the class, or the function, touches the weight's ``requires_grad``."""
     owner = scope.enclosing_class or scope
-    for node in ast.walk(owner.node):
+    for node in ast.walk(owner.node) if "requires_grad" in module.text else ():
         if isinstance(node, ast.Attribute) and node.attr in ("requires_grad", "requires_grad_"):
             return True
     return any(b.kind is Kind.PARAMETER for b in scope.bindings.get(str(key_of(base)), ()))

@@ -3,13 +3,13 @@
 from __future__ import annotations
 
 import ast
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 from enum import Enum
 
 from ...graph.project import Project
 from ...source.module import Module
-from ...source.scopes import key_of
+from ...source.scopes import key_of, last_name
 from .saved import VIEWS
 
 _WITH_TWIN = frozenset(
@@ -27,6 +27,7 @@ _WITHOUT_TWIN = frozenset(
 WRITING = _WITH_TWIN | _WITHOUT_TWIN
 """Methods of a tensor that write into it."""
 _VIEW_HEADS = ("torch.diagonal", "torch.transpose", "torch.select", "torch.narrow")
+_VIEW_NAMES = {name.rpartition(".")[2] for name in _VIEW_HEADS}
 
 
 class How(Enum):
@@ -50,11 +51,11 @@ class Write:
     twin: str = ""
 
 
-def writes(module: Module, project: Project) -> Iterator[Write]:
-    """The writes of a file that may be into tensors, in source order."""
-    for node in module.nodes:
+def writes(nodes: Iterable[ast.AST]) -> Iterator[Write]:
+    """The writes among some nodes that may be into tensors, in the nodes' order."""
+    for node in nodes:
         if isinstance(node, ast.Call):
-            found = _by_method(node, module, project)
+            found = _by_method(node)
             if found is not None:
                 yield found
         elif isinstance(node, ast.AugAssign):
@@ -68,10 +69,13 @@ def writes(module: Module, project: Project) -> Iterator[Write]:
                 yield Write(node, target.value, How.PART)
 
 
-def _by_method(call: ast.Call, module: Module, project: Project) -> Write | None:
+def is_function(write: Write, module: Module, project: Project) -> bool:
+    """Whether what looks like a tensor's method is a function of a module: ``nn.init.normal_(weight)``."""
+    return isinstance(write.node, ast.Call) and project.resolve(module, write.node.func) is not None
+
+
+def _by_method(call: ast.Call) -> Write | None:
     if not isinstance(call.func, ast.Attribute) or call.func.attr not in WRITING:
-        return None
-    if project.resolve(module, call.func) is not None:
         return None
     twin = call.func.attr[:-1] if call.func.attr in _WITH_TWIN else ""
     return Write(call, call.func.value, How.METHOD, twin)
@@ -88,13 +92,17 @@ def base_of(target: ast.expr, module: Module) -> ast.expr:
     while key_of(node) is None:
         if isinstance(node, ast.Subscript):
             node = node.value
-        elif isinstance(node, ast.Call) and module.local_name(node.func) in _VIEW_HEADS and node.args:
+        elif isinstance(node, ast.Call) and node.args and _is_view_head(node.func, module):
             node = node.args[0]
         elif isinstance(node, ast.Call) and isinstance(node.func, ast.Attribute) and _shares(node.func.attr):
             node = node.func.value
         else:
             break
     return node
+
+
+def _is_view_head(func: ast.expr, module: Module) -> bool:
+    return last_name(func) in _VIEW_NAMES and module.local_name(func) in _VIEW_HEADS
 
 
 def _shares(method: str) -> bool:

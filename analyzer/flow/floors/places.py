@@ -67,21 +67,52 @@ class Floor:
 
 
 def places(module: Module, project: Project) -> Iterator[Place]:
-    """The places of a file, in source order."""
+    """The places of a file, in source order; without a floor only those of logarithms."""
     flow = project.flow
+    floored = _floored_keys(module)
     for node in module.nodes:
         if isinstance(node, ast.Call):
             danger = _danger(last_name(node.func))
-            called = operation(flow.operand(module, node), project) if danger is not None else None
-            if called is not None and danger is not None and not (called.is_method and called.rest):
+            if danger is None or (danger is not Danger.LOGARITHM and not _may_take_floor(node, floored)):
+                continue
+            called = operation(flow.operand(module, node), project)
+            if called is not None and not (called.is_method and called.rest):
                 yield _place(flow, node, danger, called.tensor)
         elif isinstance(node, ast.BinOp) and isinstance(node.op, ast.Div):
-            yield _place(flow, node, Danger.QUOTIENT, flow.operand(module, node.right))
-        elif isinstance(node, ast.BinOp) and isinstance(node.op, ast.Pow):
+            if _may_be_floor(node.right, floored):
+                yield _place(flow, node, Danger.QUOTIENT, flow.operand(module, node.right))
+        elif isinstance(node, ast.BinOp) and isinstance(node.op, ast.Pow) and _may_be_floor(node.left, floored):
             power = number(flow, flow.operand(module, node.right)) if not isinstance(node.right, ast.Name) else None
             if power is not None and power.total in (0.5, -0.5, -1.0):
                 danger = Danger.ROOT if power.total != -1.0 else Danger.QUOTIENT
                 yield _place(flow, node, danger, flow.operand(module, node.left))
+
+
+def _floored_keys(module: Module) -> set[str]:
+    """The names of a file that some statement sets to what may be a floored value, or to another name."""
+    return {
+        key
+        for node in module.nodes
+        if isinstance(node, (ast.Assign, ast.AnnAssign)) and node.value is not None
+        if key_of(node.value) is not None or _may_be_floor(node.value, set())
+        for target in (node.targets if isinstance(node, ast.Assign) else [node.target])
+        if (key := key_of(target)) is not None
+    }
+
+
+def _may_be_floor(value: ast.expr, floored: set[str]) -> bool:
+    """Whether an expression may be a floored value, or one minus it, by its syntax alone."""
+    if isinstance(value, ast.BinOp):
+        return isinstance(value.op, (ast.Add, ast.Sub))
+    if isinstance(value, ast.Call):
+        return last_name(value.func) in _CLAMPS
+    return key_of(value) in floored
+
+
+def _may_take_floor(call: ast.Call, floored: set[str]) -> bool:
+    given = [*call.args[:1], *(k.value for k in call.keywords)]
+    given += [call.func.value] if isinstance(call.func, ast.Attribute) else []
+    return any(_may_be_floor(value, floored) for value in given)
 
 
 def _danger(name: str) -> Danger | None:
