@@ -83,3 +83,16 @@ def test_spans_give_back_the_text_of_a_node(prefix: str) -> None:
     assert module.segment(node) == "target.attribute"
     place = module.location(node)
     assert module.line(place.line)[place.column - 1 : place.end_column - 1] == "target.attribute"
+
+
+@pytest.mark.parametrize(
+    ("text", "sets"),
+    [
+        ("def f(x):\n    x += 1", True),
+        ("def f(x):\n    x[0] = 1", True),
+        ("class A:\n    def f(self, x):\n        self.x.y[0] /= x", True),
+        ("def f(x):\n    x = x + 1\n    x.y = x[0]", False),
+    ],
+)
+def test_statements_that_set_a_part_are_noted(text: str, sets: bool) -> None:
+    assert project_of({"a.py": text}).files["a.py"].sets_parts == sets
