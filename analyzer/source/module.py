@@ -16,6 +16,7 @@ from .reader import LINE_END, Text
 from .scopes import Scope, build_scopes
 
 _LONGEST_SNIPPET = 72
+_CHAINS = frozenset({ast.Name, ast.Attribute})
 
 
 class Module:
@@ -174,6 +175,22 @@ class Module:
     def nodes(self) -> list[ast.AST]:
         """Every node of the file but operators and contexts, parents before what they hold, in source order."""
         return list(walk(self.tree))
+
+    @cached_property
+    def renamed(self) -> frozenset[str]:
+        """The names that an import or an assignment may have given to something that is called otherwise."""
+        names = {i.local for i in self.facts.imports if i.target.rpartition(".")[2] != i.local}
+        for node in self.nodes:
+            if isinstance(node, (ast.Assign, ast.AnnAssign, ast.NamedExpr)) and type(node.value) in _CHAINS:
+                targets = node.targets if isinstance(node, ast.Assign) else [node.target]
+                names |= {t.id for t in targets if isinstance(t, ast.Name)}
+        return frozenset(names)
+
+    def may_be(self, node: ast.expr, names: frozenset[str]) -> bool:
+        """Whether the dotted name of an expression may end in one of some names: a quick look before resolving it."""
+        if type(node) is ast.Attribute:
+            return node.attr in names
+        return type(node) is ast.Name and (node.id in names or node.id in self.renamed)
 
     @cached_property
     def loads(self) -> dict[str, list[ast.expr]]:

@@ -19,6 +19,9 @@ from ...analyzer.source.scopes import Kind, Scope, key_of
 from ._avgpool_blur_cases import INVALID, VALID
 
 POOLS = {f"torch.nn.functional.avg_pool{n}d": n for n in (1, 2, 3)} | {f"torch.nn.AvgPool{n}d": n for n in (1, 2, 3)}
+_CALLED = frozenset(name.rpartition(".")[2] for name in POOLS)
+_SAID = b"auss"
+_SIZE = re.compile(r"(?i)kernel|size|window|width|radius|^k$")
 _CLAIM = re.compile(r"(?i)gauss")
 _NO_CLAIM = re.compile(
     r"(?i)approximat|instead of|box[ -]?(?:blur|filter)|not (?:a )?gauss|unsharp|similar to|cheap|faster"
@@ -74,17 +77,23 @@ class AvgpoolBlur(Rule):
     level: ClassVar[Level] = Level.DEGRADES
     symptom: ClassVar[str] = "Blurred images look blocky, and the blur does not follow its sigma."
     proof: ClassVar[Proof] = Proof("data-contract", "impulse response of the blur against a Gaussian: no run shows it")
-    triggers: ClassVar[tuple[bytes, ...]] = (b"avg_pool1d", b"avg_pool2d", b"avg_pool3d", b"AvgPool")
+    triggers: ClassVar[tuple[bytes, ...]] = (b"avg_pool1d", b"avg_pool2d", b"avg_pool3d", b"AvgPool", _SAID)
     VALID = VALID
     INVALID = INVALID
 
     def wants(self, facts: FileFacts) -> bool:
-        """An average pooling that does not only halve a map."""
-        return not POOLS.keys().isdisjoint(call.callee for call in facts.calls)
+        """An average pooling in a file that speaks of Gaussians, or whose window another file may choose."""
+        pools = [call for call in facts.calls if call.callee in POOLS]
+        if not pools or _SAID in facts.tokens:
+            return bool(pools)
+        homes = {call.scope for call in pools}
+        return any(f.qualname in homes and any(_SIZE.search(p) for p in f.parameters) for f in facts.functions)
 
     def check(self, module: Module, project: Project) -> Iterator[Finding]:
         """One finding a pooling."""
         for call in module.calls():
+            if not module.may_be(call.func, _CALLED) or not _holds_one(call):
+                continue
             name = project.external(module, call.func)
             if name not in POOLS or not _keeps_size(call, name):
                 continue
@@ -117,6 +126,11 @@ class _Width:
         self.formula = formula
         self.sigma = sigma
         self.given = given
+
+
+def _holds_one(call: ast.Call) -> bool:
+    """Whether a call is given a 1 at all, as a stride must be."""
+    return any(constant(value) == 1 for value in (*call.args, *(k.value for k in call.keywords)))
 
 
 def _keeps_size(call: ast.Call, name: str) -> bool:

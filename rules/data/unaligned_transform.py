@@ -2,14 +2,16 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterator
+from weakref import WeakKeyDictionary
 
 from ...analyzer.findings import Confidence, Finding, Level
 from ...analyzer.flow.images.companions import LeftBehind, left_behind
 from ...analyzer.flow.images.dropped import dropped
 from ...analyzer.flow.images.formats import columns_are_x_y
 from ...analyzer.flow.images.inverses import Forward, Kept, forward_again, unread
-from ...analyzer.flow.images.motions import FLIP, MIRROR
+from ...analyzer.flow.images.motions import FLIP, MIRROR, may_move
 from ...analyzer.flow.images.pipelines import Apart, Applied, drawn_apart, without_targets
 from ...analyzer.graph.graphs import is_test
 from ...analyzer.graph.project import Project
@@ -21,6 +23,9 @@ from ._unaligned_transform_proof import PROOF
 
 _LIBRARIES = ("PIL", "cv2", "torchvision", "albumentations", "numpy", "torch", "skimage")
 _COMPOSED = ("torchvision", "albumentations")
+_PICTURES = ("PIL", "cv2", "torchvision", "albumentations", "skimage", "imageio")
+_APPLIED = re.compile(r"transforms?$|aug$|augment(?:ation)?s?$|augmentor$|pipeline$", re.I)
+_USES: WeakKeyDictionary[Project, bool] = WeakKeyDictionary()
 
 
 class UnalignedTransform(Rule):
@@ -84,8 +89,11 @@ class UnalignedTransform(Rule):
     INVALID = INVALID
 
     def wants(self, facts: FileFacts) -> bool:
-        """Whether the file works on images at all."""
-        return any(i.target.partition(".")[0] in _LIBRARIES for i in facts.imports)
+        """Whether the file works on images at all, and moves them or may apply what does."""
+        libraries = {i.target.partition(".")[0] for i in facts.imports}
+        if libraries.isdisjoint(_LIBRARIES):
+            return False
+        return not libraries.isdisjoint(_PICTURES) or may_move(facts) or _makes_items(facts)
 
     def check(self, module: Module, project: Project) -> Iterator[Finding]:
         """What is seen in one file."""
@@ -102,7 +110,7 @@ class UnalignedTransform(Rule):
             )
         for found in left_behind(module, project):
             yield self._left(module, project, found)
-        if any(i.target.partition(".")[0] in _COMPOSED for i in module.facts.imports) or self._is_composed(project):
+        if _is_composed(project):
             for apart in drawn_apart(module, project):
                 yield self._apart(module, apart)
             for applied, target in without_targets(module, project):
@@ -116,9 +124,6 @@ class UnalignedTransform(Rule):
                 yield self._forward(found)
             if not forwards:
                 yield self._unread(kept)
-
-    def _is_composed(self, project: Project) -> bool:
-        return any(i.target.partition(".")[0] in _COMPOSED for f in project.files.values() for i in f.imports)
 
     def _left(self, module: Module, project: Project, found: LeftBehind) -> Finding:
         moved = found.moved
@@ -195,3 +200,19 @@ class UnalignedTransform(Rule):
             confidence=Confidence.LOW,
             no_fix="where predictions should be brought back is for a person to say",
         )
+
+
+def _makes_items(facts: FileFacts) -> bool:
+    """Whether a file may apply a composed transform: it has a dataset, or calls something that is named so."""
+    if any("__getitem__" in c.methods for c in facts.classes):
+        return True
+    return any(_APPLIED.search(c.callee) for c in facts.calls)
+
+
+def _is_composed(project: Project) -> bool:
+    """Whether the project imports a library of composed transforms at all."""
+    known = _USES.get(project)
+    if known is None:
+        imports = (i.target.partition(".")[0] for f in project.files.values() for i in f.imports)
+        known = _USES[project] = any(library in _COMPOSED for library in imports)
+    return known

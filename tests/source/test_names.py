@@ -5,6 +5,7 @@ import ast
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
+from mlfix.analyzer.flow.values.functions import own_calls
 
 from ..projects import only, project_of
 
@@ -96,3 +97,31 @@ def test_spans_give_back_the_text_of_a_node(prefix: str) -> None:
 )
 def test_statements_that_set_a_part_are_noted(text: str, sets: bool) -> None:
     assert project_of({"a.py": text}).files["a.py"].sets_parts == sets
+
+
+@pytest.mark.parametrize(
+    ("text", "code", "expected"),
+    [
+        ("import cv2\ncv2.flip(x)", "cv2.flip", True),
+        ("import cv2\ncv2.blur(x)", "cv2.blur", False),
+        ("from cv2 import flip\nflip(x)", "flip", True),
+        ("from cv2 import flip as turned\nturned(x)", "turned", True),
+        ("import cv2\ndef f(x):\n    turned = cv2.flip\n    return turned(x)", "turned", True),
+        ("import cv2\nturned: Any = cv2.flip\nturned(x)", "turned", True),
+        ("import cv2\nmake()(x)", "make()", False),
+        ("len(x)", "len", False),
+    ],
+)
+def test_a_quick_look_lets_all_through_that_may_have_a_name(text: str, code: str, expected: bool) -> None:
+    module = project_of({"a.py": text}).module("a.py")
+    assert module.may_be(only(module, code), frozenset({"flip"})) is expected
+
+
+def test_calls_of_a_function_are_its_own_in_source_order() -> None:
+    text = "def f(x):\n    def g():\n        inside()\n    return first(second(x))(third(lambda: fourth()))\n"
+    module = project_of({"a.py": text}).module("a.py")
+    scope = module.scope_named("f")
+    assert scope is not None
+    calls = [module.segment(c.func) for c in own_calls(scope)]
+    assert calls == ["first(second(x))", "first", "second", "third", "fourth"]
+    assert [module.segment(c.func) for c in own_calls(scope)] == calls

@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING
 from ...source.scopes import Scope
 from ..values.frames import Known
 from ..values.uses import uses
-from .levels import MASK, Level, Levels, Type, cast_type
+from .levels import CASTING, MASK, Level, Levels, Type, cast_type
 
 if TYPE_CHECKING:
     from ...graph.project import Project
@@ -49,6 +49,8 @@ def emptied(module: Module, project: Project) -> Iterator[Emptied]:
     """Casts of fractions that are not masks."""
     levels = Levels(project.flow)
     for call in module.calls():
+        if not module.may_be(call.func, CASTING):
+            continue
         op = project.flow.operand(module, call)
         cast = cast_type(op, levels)
         if cast is None or cast[1] is not Type.UINT8 or _is_mask(cast[0]):

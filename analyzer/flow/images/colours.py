@@ -13,6 +13,7 @@ if TYPE_CHECKING:
     from ...graph.project import Project
     from ...source.module import Module
 
+_TO_PIL = frozenset({"fromarray"})
 _BACK = frozenset({"numpy.array", "numpy.asarray", "cv2.imwrite", "cv2.imshow"})
 
 
@@ -25,7 +26,11 @@ def exchanged_colours(module: Module, project: Project) -> Iterator[tuple[ast.Ca
         return
     pictures = Pictures(project.flow)
     for call in module.calls():
-        if not call.args or project.external(module, call.func) != "PIL.Image.fromarray":
+        if (
+            not call.args
+            or not module.may_be(call.func, _TO_PIL)
+            or project.external(module, call.func) != "PIL.Image.fromarray"
+        ):
             continue
         op = project.flow.operand(module, call.args[0])
         known = pictures.evaluate(op)

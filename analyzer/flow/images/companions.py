@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 from ...source.scopes import Kind, Scope
-from .motions import Motion, motion
+from .motions import Motion, is_called_so, motion
 from .pictures import Pictures
 
 if TYPE_CHECKING:
@@ -66,6 +66,8 @@ def left_behind(module: Module, project: Project) -> Iterator[LeftBehind]:
 
 
 def _motions(module: Module, project: Project) -> Iterator[Moved]:
+    if not any(type(n) is ast.Assign and _moves(n, module) for n in module.nodes):
+        return
     pictures = Pictures(project.flow)
     for scope in module.scopes():
         if not isinstance(scope.node, (ast.FunctionDef, ast.AsyncFunctionDef)):
@@ -81,6 +83,14 @@ def _motions(module: Module, project: Project) -> Iterator[Moved]:
                 found = motion(call, module, project, pictures) if isinstance(target, ast.Name) else None
                 if found is not None and isinstance(found.image, ast.Name) and found.image.id == target.id:  # pyright: ignore[reportAttributeAccessIssue]
                     yield Moved(statement, found.image.id, found, tuple(block), scope)
+
+
+def _moves(statement: ast.Assign, module: Module) -> bool:
+    """Whether an assignment may be a motion, by the names alone."""
+    call = statement.value
+    if isinstance(call, ast.Call) and isinstance(call.func, ast.Attribute) and call.func.attr == "copy":
+        call = call.func.value
+    return isinstance(call, ast.Call) and is_called_so(call, module)
 
 
 def _blocks(node: ast.AST) -> Iterator[list[ast.stmt]]:

@@ -22,7 +22,7 @@ def dropped(module: Module, project: Project) -> Iterator[tuple[ast.Expr, Motion
     """Statements that are nothing but a motion of a named image. Loops that measure time may drop what they make."""
     pictures = Pictures(project.flow)
     for node in module.nodes:
-        if not isinstance(node, ast.Expr):
+        if type(node) is not ast.Expr or type(node.value) is not ast.Call:
             continue
         found = motion(node.value, module, project, pictures)
         if found is None or not isinstance(found.image, (ast.Name, ast.Attribute)):

@@ -66,9 +66,7 @@ class Extents(Evaluator[Extent]):
 
     def evaluate(self, op: Operand) -> list[Known[Extent]]:
         """As the base, but a dead end is something unknown."""
-        if (id(op.node), op.frame.mark) in self._active:
-            return []
-        return super().evaluate(op) or [UNKNOWN]
+        return [] if self.is_circle(op) else self.remembered(op) or [UNKNOWN]
 
     def certain(self, op: Operand) -> Known[Extent] | None:
         """What a value counts, where that is known and the same on all paths."""
@@ -179,7 +177,10 @@ class Extents(Evaluator[Extent]):
     def _arithmetic(self, op: Operand, node: ast.BinOp) -> list[Known[Extent]]:
         if not isinstance(node.op, (ast.Add, ast.Sub, ast.Mult, ast.Div, ast.FloorDiv)):
             return [UNKNOWN]
-        left, right = (self.certain(op.sub(side)) for side in (node.left, node.right))
+        left = self.certain(op.sub(node.left))
+        if left is None and isinstance(node.op, (ast.Div, ast.FloorDiv)):
+            return [UNKNOWN]
+        right = self.certain(op.sub(node.right))
         if isinstance(node.op, (ast.Add, ast.Sub)):
             return [_agreed([k for k in (left, right) if k is not None])]
         if isinstance(node.op, ast.Mult):

@@ -67,6 +67,8 @@ _FRACTIONS = frozenset(
 )
 _WIDEST = frozenset({"maximum", "minimum", "where", "fmax", "fmin"})
 _COMPARING = frozenset({"logical_and", "logical_or", "logical_not", "isnan", "equal", "greater", "less", "isin"})
+CASTING = frozenset({"uint8", "float32", "float64", "byte", "float", "double", "half", "astype", "to", "type"})
+"""The last names of the calls that :func:`cast_type` knows."""
 
 
 class Levels(Evaluator[Level]):
@@ -78,9 +80,7 @@ class Levels(Evaluator[Level]):
 
     def evaluate(self, op: Operand) -> list[Known[Level]]:
         """As the base, but a dead end is something unknown; a circle adds nothing."""
-        if (id(op.node), op.frame.mark) in self._active:
-            return []
-        return super().evaluate(op) or [UNKNOWN]
+        return [] if self.is_circle(op) else self.remembered(op) or [UNKNOWN]
 
     def expression(self, op: Operand) -> Sequence[Known[Level]] | None:
         """Arithmetic with constants on ranges; readers, casts and bounds say what they give."""

@@ -95,7 +95,9 @@ class Mixups:
         if not isinstance(target, (ast.Tuple, ast.List)):
             return self._one_by_one(statement)
         first, second = _named_pair(target)
-        if first is None or second is None:
+        if first is None or second is None or {axis_of_name(_name(e)) for e in (first, second)} != {W, H}:
+            return None
+        if _is_as_named(statement.value, axis_of_name(_name(first))):
             return None
         known = self._size_of(statement.value, len(target.elts))
         if known is None:
@@ -127,7 +129,8 @@ class Mixups:
     def _one_by_one(self, statement: ast.Assign) -> Unpacked | None:
         """``h = image.size[0]``, with the ``w = image.size[1]`` that follows."""
         read = statement.value
-        if not _is_place(read) or axis_of_name(_name(statement.targets[0])) is Axis.UNKNOWN:
+        named = axis_of_name(_name(statement.targets[0]))
+        if named is Axis.UNKNOWN or not _is_place(read):
             return None
         assert isinstance(read, ast.Subscript)
         block = next((b for b in _blocks(self.module.parent(statement)) if statement in b), [])
@@ -137,7 +140,12 @@ class Mixups:
         if partner is None or not _is_place(other):
             return None
         assert isinstance(other, ast.Subscript)
+        if {named, axis_of_name(_name(partner.targets[0]))} != {W, H}:
+            return None
         if ast.unparse(read.value) != ast.unparse(other.value):
+            return None
+        is_up = _place(other) == -1 or 0 <= _place(read) < _place(other)
+        if is_up and _is_as_named(read.value, named):
             return None
         first, second = (self.extents.certain(self.project.flow.operand(self.module, v)) for v in (read, other))
         if first is None or second is None or first.what.is_size or second.what.is_size:
@@ -147,9 +155,9 @@ class Mixups:
         return self._misnamed(statement, (statement.targets[0], partner.targets[0]), (0, 1), counted, known, partner)
 
     def _size_of(self, value: ast.expr, count: int) -> Known[Extent] | None:
-        known = self.extents.certain(Operand(value, self.project.flow.frame(self.module, value)))
         if isinstance(value, (ast.Tuple, ast.List)) and not all(_is_place(e) for e in value.elts):
             return None
+        known = self.extents.certain(Operand(value, self.project.flow.frame(self.module, value)))
         return known if known is not None and known.what.is_size and len(known.what.axes) == count else None
 
     def _columns(self, statement: ast.Assign, axes: dict[str, Axis]) -> list[ast.AST]:
@@ -206,6 +214,31 @@ def _names_in(node: ast.expr, scope: Scope, depth: int = 0) -> set[str]:
 def _is_place(node: ast.AST | None) -> bool:
     """``size[0]``"""
     return isinstance(node, ast.Subscript) and constant(node.slice) in (0, 1, 2, -1, -2)
+
+
+def _is_as_named(value: ast.expr, first: Axis) -> bool:
+    """Whether a ``.shape`` or ``.size`` can only be in the order of its names.
+
+    Arrays and tensors both count the height before the width, pictures the width first. What a class calls so itself
+    may be in any order.
+    """
+    if isinstance(value, ast.Subscript) and isinstance(value.slice, ast.Slice) and value.slice.step is None:
+        value = value.value
+    if isinstance(value, ast.Call) and not value.args:
+        # A tensor's method; PIL's ``size`` cannot be called.
+        return isinstance(value.func, ast.Attribute) and value.func.attr == "size" and not _is_own(value.func.value)
+    if not isinstance(value, ast.Attribute) or _is_own(value.value):
+        return False
+    return value.attr == ("shape" if first is H else "size")
+
+
+def _is_own(node: ast.expr) -> bool:
+    return isinstance(node, ast.Name) and node.id in ("self", "cls")
+
+
+def _place(node: ast.Subscript) -> int:
+    number = constant(node.slice)
+    return number if isinstance(number, int) else 0
 
 
 def _blocks(node: ast.AST | None) -> list[list[ast.stmt]]:

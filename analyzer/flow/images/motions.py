@@ -6,11 +6,13 @@ import ast
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
+from ...source.facts import IMPORT_STAR
 from ..values.tensors import constant
 from .pictures import Holder, Pictures
 
 if TYPE_CHECKING:
     from ...graph.project import Project
+    from ...source.facts import FileFacts
     from ...source.module import Module
 
 MIRROR, FLIP, OTHER = "mirror", "flip", "other"
@@ -48,7 +50,23 @@ _AXIS_KINDS = {
     "cv2.flip": {1: MIRROR, 0: FLIP},
 }
 _TRANSPOSES = {"FLIP_LEFT_RIGHT": MIRROR, "FLIP_TOP_BOTTOM": FLIP}
+_METHODS = frozenset({"transpose", "rotate", "transform"})
+_NAMES = frozenset(_FUNCTIONAL).union(name.rpartition(".")[2] for name in (*_BY_NAME, *_AXIS_KINDS))
+_CALLED = _NAMES | _METHODS
 _IN_PLACE = frozenset({"out", "dst", "output"})
+
+
+def may_move(facts: FileFacts) -> bool:
+    """Whether a file may hold a motion, by the names that it uses."""
+    if any(name.rpartition(".")[2] in _NAMES for name in facts.names):
+        return True
+    called = {c.callee for c in facts.calls if c.callee.rpartition(".")[2] in _CALLED}
+    if any(not c.endswith(".transpose") and c != "self.transform" for c in called):
+        return True
+    # A tensor's ``transpose`` is everywhere, a picture's is told by PIL's own constants.
+    return bool(called) and any(
+        i.local == IMPORT_STAR or "Image" in i.target or "PIL" in i.target for i in facts.imports
+    )
 
 
 @dataclass(frozen=True)
@@ -61,13 +79,20 @@ class Motion:
     name: str
 
 
+def is_called_so(call: ast.Call, module: Module) -> bool:
+    """Whether a call may be a motion, by its last name alone."""
+    return module.may_be(call.func, _CALLED)
+
+
 def motion(node: ast.AST, module: Module, project: Project, pictures: Pictures) -> Motion | None:
     """The motion that a call is; None for anything else, and for calls that write into an argument.
 
     A method is known by its receiver, which must be a PIL picture, or by an argument that only PIL knows
     (``Image.FLIP_LEFT_RIGHT``).
     """
-    if not isinstance(node, ast.Call) or any(k.arg in _IN_PLACE for k in node.keywords):
+    if not isinstance(node, ast.Call) or not is_called_so(node, module):
+        return None
+    if any(k.arg in _IN_PLACE for k in node.keywords):
         return None
     called = project.resolve(module, node.func)
     if isinstance(called, str):

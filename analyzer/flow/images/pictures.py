@@ -83,9 +83,7 @@ class Pictures(Evaluator[Picture]):
 
     def evaluate(self, op: Operand) -> list[Known[Picture]]:
         """As the base, but a dead end is something unknown."""
-        if (id(op.node), op.frame.mark) in self._active:
-            return []
-        return super().evaluate(op) or [UNKNOWN]
+        return [] if self.is_circle(op) else self.remembered(op) or [UNKNOWN]
 
     def holder(self, op: Operand) -> Holder | None:
         """What certainly holds the value: None where that is not known, or not the same on all paths."""

@@ -8,6 +8,7 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
+from ...source.nodes import walk
 from ...source.scopes import Scope, last_name
 from ..values.construction import Constructions
 from ..values.frames import Operand
@@ -69,15 +70,20 @@ def drawn_apart(module: Module, project: Project) -> Iterator[Apart]:
         if not isinstance(scope.node, (ast.FunctionDef, ast.AsyncFunctionDef)):
             continue
         calls = own_calls(scope)
-        if any(_SEEDING.search(last_name(c.func)) for c in calls):
-            continue
         candidates = [
             c for c in calls if len(c.args) == 1 and not c.keywords and not isinstance(c.args[0], ast.Starred)
         ]
-        if len(candidates) < 2 or not any(_is_target(c.args[0], scope) for c in candidates):
+        targets = [c for c in candidates if _is_target(c.args[0])] if len(candidates) > 1 else []
+        if not targets or len(targets) == len(candidates) or any(_SEEDING.search(last_name(c.func)) for c in calls):
             continue
-        applied = [a for c in candidates if (a := _applied(c, c.args[0], module, project)) is not None]
-        yield from _pairs(applied, scope, module)
+        masks = _all_applied(targets, module, project)
+        if masks:
+            pictures = _all_applied([c for c in candidates if c not in targets], module, project)
+            yield from _pairs(pictures, masks, module)
+
+
+def _all_applied(calls: list[ast.Call], module: Module, project: Project) -> list[Applied]:
+    return [a for c in calls if (a := _applied(c, c.args[0], module, project)) is not None]
 
 
 def without_targets(module: Module, project: Project) -> Iterator[tuple[Applied, str]]:
@@ -138,9 +144,9 @@ def _elements(op: Operand, project: Project) -> list[Operand]:
     return found
 
 
-def _pairs(applied: list[Applied], scope: Scope, module: Module) -> Iterator[Apart]:
-    for target in [a for a in applied if _is_target(a.given, scope)]:
-        for image in [a for a in applied if not _is_target(a.given, scope)]:
+def _pairs(images: list[Applied], targets: list[Applied], module: Module) -> Iterator[Apart]:
+    for target in targets:
+        for image in images:
             step = next(iter((*image.motions, *target.motions)), None)
             if step is None or _exclude(image.call, target.call, module):
                 continue
@@ -149,12 +155,9 @@ def _pairs(applied: list[Applied], scope: Scope, module: Module) -> Iterator[Apa
             break
 
 
-def _is_target(node: ast.expr, scope: Scope) -> bool:
+def _is_target(node: ast.expr) -> bool:
     """Whether a value is a mask by its name, or by that of what it is read from."""
-    names = {n.id for n in ast.walk(node) if isinstance(n, ast.Name)} | {
-        n.attr for n in ast.walk(node) if isinstance(n, ast.Attribute)
-    }
-    return any(_TARGET.search(n) for n in names)
+    return any(_TARGET.search(last_name(n)) for n in walk(node) if isinstance(n, (ast.Name, ast.Attribute)))
 
 
 def _exclude(one: ast.Call, other: ast.Call, module: Module) -> bool:

@@ -43,6 +43,7 @@ _PIL_SIZES: dict[str, tuple[int, str, tuple[Axis, ...]]] = {
     "putpixel": (0, "xy", WIDE_FIRST),
     "getpixel": (0, "xy", WIDE_FIRST),
 }
+_CALLED = frozenset(_PIL_SIZES).union(name.rpartition(".")[2] for name in (*_BY_NAME, *_FILLED))
 
 
 @dataclass(frozen=True)
@@ -66,6 +67,8 @@ def slot(call: ast.Call, module: Module, project: Project, pictures: Pictures) -
     A method is known by its receiver: a PIL picture, or something unknown in a file that imports PIL and whose
     ``resize`` is given a pair.
     """
+    if not module.may_be(call.func, _CALLED):
+        return None
     called = project.resolve(module, call.func)
     if isinstance(called, str):
         if called in _BY_NAME:

@@ -36,6 +36,26 @@ class Evaluator(ABC, Generic[T]):
         self._active: set[tuple[int, int]] = set()
         self._steps = 0
         self._followed = 0
+        self._circles = 0
+        self._kept: dict[tuple[int, int], tuple[Operand, list[Known[T]]]] = {}
+
+    def is_circle(self, op: Operand) -> bool:
+        """Whether a value is just being worked out: what is found without it is no answer to be remembered."""
+        found = (id(op.node), op.frame.mark) in self._active
+        self._circles += found
+        return found
+
+    def remembered(self, op: Operand) -> list[Known[T]]:
+        """As :meth:`evaluate`, once for each value, where nothing cut the answer short."""
+        mark = (id(op.node), op.frame.mark)
+        kept = self._kept.get(mark)
+        if kept is not None:
+            return [*kept[1]]
+        before = (self._circles, self.flow.cut)
+        found = Evaluator.evaluate(self, op)
+        if before == (self._circles, self.flow.cut):
+            self._kept[mark] = (op, found)
+        return [*found]
 
     @abstractmethod
     def expression(self, op: Operand) -> Sequence[Known[T]] | None:
@@ -112,6 +132,7 @@ class Evaluator(ABC, Generic[T]):
             # In a loop a change starts from itself, one turn earlier.
             mark = (id(binding), op.frame.mark)
             if mark in self._active:
+                self._circles += 1
                 return []
             self._active.add(mark)
             try:

@@ -4,9 +4,13 @@ from __future__ import annotations
 
 import ast
 from collections.abc import Iterator
+from weakref import WeakKeyDictionary
 
 from ...source.nodes import branches, children
 from ...source.scopes import Scope
+
+_DEFINITIONS = frozenset({ast.FunctionDef, ast.AsyncFunctionDef, ast.ClassDef})
+_CALLS: WeakKeyDictionary[Scope, tuple[ast.Call, ...]] = WeakKeyDictionary()
 
 
 def returned(scope: Scope) -> list[ast.expr]:
@@ -66,5 +70,18 @@ def own_nodes(scope: Scope) -> Iterator[ast.AST]:
 
 def own_calls(scope: Scope) -> list[ast.Call]:
     """The calls in a function's own body, in source order."""
-    found = [n for n in own_nodes(scope) if isinstance(n, ast.Call)]
-    return sorted(found, key=lambda n: (n.lineno, n.col_offset))
+    kept = _CALLS.get(scope)
+    if kept is None:
+        found: list[ast.Call] = []
+        node = scope.node
+        stack: list[ast.AST] = [node.body] if isinstance(node, ast.Lambda) else [*reversed(node.body)]
+        while stack:
+            current = stack.pop()
+            kind = type(current)
+            if kind in _DEFINITIONS:
+                continue
+            if kind is ast.Call:
+                found.append(current)  # pyright: ignore[reportArgumentType]
+            stack += branches(current)[::-1]
+        kept = _CALLS[scope] = tuple(sorted(found, key=lambda n: (n.lineno, n.col_offset)))
+    return [*kept]
