@@ -12,9 +12,17 @@ from ...analyzer.flow.priors.supervised import learnt_from
 from ...analyzer.flow.settings import Setting, settings_of
 from ...analyzer.flow.values.frames import Known
 from ...analyzer.graph.project import Project
+from ...analyzer.source.facts import FileFacts
 from ...analyzer.source.module import Module
 
-TRIGGERS = (b"prior", b"nnPU", b"nnpu", b"PULoss", b"self.pi", b"_pi")
+_PRIORS = frozenset({b"prior", b"nnPU", b"nnpu", b"PULoss", b"self.pi", b"_pi"})
+_LOSSES = frozenset(
+    {
+        *(b"loss", b"Loss", b"LOSS", b"risk", b"Risk", b"igmoid", b"oftplus", b"ogistic", b"hinge", b"Hinge"),
+        *(b"cross_entropy", b"bce", b"BCE", b"Bce", b"crit", b"Crit"),
+    }
+)
+TRIGGERS = tuple(sorted(_PRIORS | _LOSSES))
 
 
 @dataclass(frozen=True)
@@ -26,6 +34,11 @@ class Weighed:
     read: Read
     marked: Evidence | None
     """What shows that both classes are marked."""
+
+
+def may_weigh(facts: FileFacts) -> bool:
+    """Whether a file's text speaks of a prior and of a loss."""
+    return not facts.tokens.isdisjoint(_PRIORS) and not facts.tokens.isdisjoint(_LOSSES)
 
 
 def weighed(module: Module, project: Project) -> Iterator[Weighed]:

@@ -8,8 +8,9 @@ from typing import ClassVar
 from ...analyzer.findings import Confidence, Finding, Level
 from ...analyzer.graph.project import Project
 from ...analyzer.rule import Proof, Rule
+from ...analyzer.source.facts import FileFacts
 from ...analyzer.source.module import Module
-from ._class_priors import TRIGGERS, weighed
+from ._class_priors import TRIGGERS, may_weigh, weighed
 from ._few_positives_cases import INVALID, VALID
 
 _ENOUGH = 500
@@ -65,6 +66,10 @@ class FewPositives(Rule):
     triggers: ClassVar[tuple[bytes, ...]] = TRIGGERS
     VALID = VALID
     INVALID = INVALID
+
+    def wants(self, facts: FileFacts) -> bool:
+        """A risk is a loss that a prior weighs."""
+        return may_weigh(facts)
 
     def check(self, module: Module, project: Project) -> Iterator[Finding]:
         """One finding a risk."""

@@ -11,8 +11,9 @@ from ...analyzer.flow.values.frames import Known
 from ...analyzer.graph.project import Project
 from ...analyzer.project.labels import interval
 from ...analyzer.rule import Proof, Rule
+from ...analyzer.source.facts import FileFacts
 from ...analyzer.source.module import Module
-from ._class_priors import TRIGGERS, Weighed, weighed
+from ._class_priors import TRIGGERS, Weighed, may_weigh, weighed
 from ._prior_mismatch_cases import INVALID, VALID
 from ._prior_mismatch_proof import PROOF
 
@@ -74,6 +75,10 @@ class PriorMismatch(Rule):
     triggers: ClassVar[tuple[bytes, ...]] = TRIGGERS
     VALID = VALID
     INVALID = INVALID
+
+    def wants(self, facts: FileFacts) -> bool:
+        """A risk is a loss that a prior weighs."""
+        return may_weigh(facts)
 
     def check(self, module: Module, project: Project) -> Iterator[Finding]:
         """One finding for each place that sets the prior of a risk."""

@@ -13,12 +13,15 @@ import re
 from collections import defaultdict
 from collections.abc import Iterator
 from dataclasses import dataclass
+from weakref import WeakKeyDictionary
 
 from ...source.module import Module
 from ...source.scopes import last_name
 from .terms import Term, sums, terms_of
 
-_PRIOR = re.compile(r"prior|(?:^|_)pi(?:$|_)|pos(?:itive)?_(?:rate|ratio|frac(?:tion)?|share|prob)", re.IGNORECASE)
+_PRIOR = re.compile(
+    r"prior|(?<![^\W_])pi(?![^\W_])|pos(?:itive)?_(?:rate|ratio|frac(?:tion)?|share|prob)", re.IGNORECASE
+)
 _RISK = re.compile(r"(?:nn|u|^|_|negative|unbiased)pu(?:_|$|loss|risk)|positive_?unlabel", re.IGNORECASE)
 _LOSSES = re.compile(r"sigmoid|softplus|logistic|hinge|cross_entropy|bce|loss|risk|crit", re.IGNORECASE)
 
@@ -34,38 +37,77 @@ class Risk:
     is_named: bool
 
 
-def pu_risks(module: Module) -> Iterator[Risk]:
+_KNOWN: WeakKeyDictionary[Module, tuple[Risk, ...]] = WeakKeyDictionary()
+
+
+def pu_risks(module: Module) -> tuple[Risk, ...]:
     """The PU risks of a file, each once."""
-    for node in ast.walk(module.tree):
-        if isinstance(node, (ast.FunctionDef, ast.AsyncFunctionDef)):
-            found = _risk(module, node)
+    found = _KNOWN.get(module)
+    if found is None:
+        found = _KNOWN[module] = tuple(_risks(module))
+    return found
+
+
+def _risks(module: Module) -> Iterator[Risk]:
+    lines = _lines_of_functions(module)
+    for function in _functions(module.tree) if lines else ():
+        if function.lineno in lines:
+            found = _risk(module, function)
             if found is not None:
                 yield found
 
 
+def _functions(tree: ast.Module) -> Iterator[ast.FunctionDef | ast.AsyncFunctionDef]:
+    """Every function of a file, outer ones first, by a walk over its statements alone."""
+    waiting: list[ast.AST] = [tree]
+    for node in waiting:
+        if isinstance(node, (ast.FunctionDef, ast.AsyncFunctionDef)):
+            yield node
+        for name in ("body", "handlers", "orelse", "finalbody", "cases"):
+            waiting += getattr(node, name, ())
+
+
+def _lines_of_functions(module: Module) -> set[int]:
+    """Where functions start whose text has a prior, or that are risks by their names: few, by the text alone."""
+    text = module.text.lower()
+    called = {f.line for f in module.facts.functions if _RISK.search(f.qualname)}
+    if len(text) != len(module.text):
+        return {f.line for f in module.facts.functions}
+    places = [module.position(m.start())[0] for m in _PRIOR.finditer(text)]
+    return called | {f.line for f in module.facts.functions if any(f.line <= p <= f.end_line for p in places)}
+
+
 def _risk(module: Module, function: ast.FunctionDef | ast.AsyncFunctionDef) -> Risk | None:
+    if not _is_loss(function):
+        return None
+    is_risk = bool(_RISK.search(module.qualname(function.body[0])))
     added: dict[str, list[tuple[ast.expr, Term]]] = defaultdict(list)
     taken: dict[str, list[tuple[ast.expr, Term]]] = defaultdict(list)
     for node in sums(function):
         terms = terms_of(node)
-        for key in {ast.unparse(f) for t in terms for f in t.factors if isinstance(f, (ast.Name, ast.Attribute))}:
+        factors = {ast.unparse(f) for t in terms for f in t.factors if isinstance(f, (ast.Name, ast.Attribute))}
+        for key in (f for f in factors if _may_be_prior(f, is_risk)):
             others = [t for t in terms if not t.has(key) and not _is_number(t)]
             for term in (t for t in terms if t.has(key) and len(t.factors) > 1):
                 if term.positive:
                     added[key].append((node, term))
                 elif any(_unlabelled(o, term, key) for o in others):
                     taken[key].append((node, term))
-    if not _is_loss(function):
-        return None
-    owner = module.qualname(function.body[0])
-    keys = [(not _PRIOR.search(key.rpartition(".")[2]), key) for key in added.keys() & taken.keys()]
+    keys = [(not _is_named(key), key) for key in added.keys() & taken.keys()]
     for unnamed, key in sorted(keys):
-        if unnamed and not (key.startswith("self.") and _RISK.search(owner)):
-            continue
         for (first, plus), (second, minus) in itertools.product(added[key], taken[key]):
             if plus.without(key) != minus.without(key):
                 return Risk(function, _node_of(first, key), first, second, not unnamed)
     return None
+
+
+def _is_named(key: str) -> bool:
+    return bool(_PRIOR.search(key.rpartition(".")[2].lower()))
+
+
+def _may_be_prior(key: str, is_risk: bool) -> bool:
+    """Whether a factor may be a prior: by its name, or an attribute in what is called a PU risk."""
+    return _is_named(key) or (is_risk and key.startswith("self."))
 
 
 def _is_number(term: Term) -> bool:
