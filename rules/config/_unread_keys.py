@@ -82,14 +82,15 @@ class _Holders:
 
 def unread(project: Project, every: list[Loaded]) -> Iterator[Unread]:
     """Keys of files that some code loads and none reads."""
+    alone = _loaded_alone(every)
     by_path: dict[str, list[Loaded]] = {}
-    for loaded in every:
+    for loaded in every if alone else ():
         for path in loaded.files.paths:
             for part in project.configs.parts(path):
                 by_path.setdefault(part, []).append(loaded)
     found: dict[tuple[Key, str], tuple[Loaded, list[Entry]]] = {}
     for path, loading in sorted(by_path.items()):
-        config = project.configs.file(path)
+        config = project.configs.file(path) if path in alone else None
         # One loader alone: a file that several programs load has keys for each of them.
         if config is None or len({id(x.call) for x in loading}) != 1 or () in loading[0].read.escapes:
             continue
@@ -101,6 +102,15 @@ def unread(project: Project, every: list[Loaded]) -> Iterator[Unread]:
             found.setdefault((entry.key, loading[0].module.path), (loading[0], []))[1].append(entry)
     for loaded, entries in found.values():
         yield Unread(entries[0], tuple(entries[1:]), loaded)
+
+
+def _loaded_alone(every: list[Loaded]) -> set[str]:
+    """The files that one call alone loads, and whose content can be followed from there."""
+    loading: dict[str, dict[int, Loaded]] = {}
+    for loaded in every:
+        for path in loaded.files.paths:
+            loading.setdefault(path, {})[id(loaded.call)] = loaded
+    return {path for path, by in loading.items() if len(by) == 1 and not any(() in x.read.escapes for x in by.values())}
 
 
 def _unread_of(project: Project, config: ConfigFile, loaded: Loaded) -> list[Entry]:

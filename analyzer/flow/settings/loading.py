@@ -58,6 +58,11 @@ def loaded_forms(project: Project, op: Operand) -> frozenset[str]:
         # `yaml = YAML(typ="safe")`, then `yaml.load(f)`
         receiver = node.func.value if isinstance(node.func, ast.Attribute) else None
         return frozenset({"yaml"}) if receiver is not None and _is_yaml(project, op.sub(receiver)) else frozenset()
+    return _forms_of(called)
+
+
+def _forms_of(called: str) -> frozenset[str]:
+    """The formats that a function of other packages reads."""
     top = called.rpartition(".")[0].split(".")
     return frozenset(f for f, tops in _FORMS.items() if called.partition(".")[0] in tops or ".".join(top[:2]) in tops)
 
@@ -107,15 +112,27 @@ def keeps_keys(project: Project, klass: Symbol) -> bool:
 
 
 def loads(project: Project) -> list[tuple[Module, ast.Call]]:
-    """Every call of the project that may read a configuration."""
+    """Every call of the project that may read one of its configurations."""
     found: list[tuple[Module, ast.Call]] = []
+    known = frozenset(
+        "yaml" if p.endswith("yml") else p.rpartition(".")[2] for p in map(str.lower, project.configs.paths)
+    )
     for path, facts in project.files.items():
-        if not facts.imports and not facts.calls:
-            continue
-        lines = sorted({c.line for c in facts.calls if c.callee.rpartition(".")[2] in _LOADERS})
+        called = [c for c in facts.calls if c.callee.rpartition(".")[2] in _LOADERS]
+        lines = sorted({c.line for c in called if _may_load(project, path, c.callee, known)})
         module = project.try_module(path) if lines else None
         for line in lines if module is not None else ():
             for call in module.calls_on(line) if module is not None else ():
                 if module is not None and loaded_forms(project, project.flow.operand(module, call)):
                     found.append((module, call))
     return found
+
+
+def _may_load(project: Project, path: str, callee: str, known: frozenset[str]) -> bool:
+    """Whether a call may read a format of which there are files, by its facts alone; opening a file is dear."""
+    called = (
+        project.symbols.resolve(path, callee)
+        if "." in callee and not callee.startswith(("?.", "self.", "cls."))
+        else None
+    )
+    return not isinstance(called, str) or not known.isdisjoint(_forms_of(called))

@@ -19,6 +19,7 @@ if TYPE_CHECKING:
 _TEXTS = (".sh", ".bash", ".md", ".rst", ".bat", ".ps1", ".slurm", ".sbatch", ".txt", "makefile")
 _LARGEST = 300_000
 _COMMAND = re.compile(r"[\w-]+(?:/[\w-]+)*(?=\.py\b)")
+_ENDINGS = (".yaml", ".yml", ".json", ".toml")
 _CONFIG = re.compile(r"[\w./-]+\.(?:ya?ml|json|toml)\b")
 
 
@@ -80,11 +81,11 @@ class Programs:
             data = self.project.read_other(path)
         except Unreadable:
             return
-        if len(data) > _LARGEST or b".py" not in data:
+        if len(data) > _LARGEST or b".py" not in data or not any(e.encode() in data for e in _ENDINGS):
             return
         text = data.decode("utf-8", errors="replace").replace("\\\n", " ")
         for line in text.splitlines():
-            configs = _CONFIG.findall(line) if ".py" in line else []
+            configs = _CONFIG.findall(line) if ".py" in line and any(e in line for e in _ENDINGS) else []
             if not configs:
                 continue
             programs = {p for name in _COMMAND.findall(line) for p in self._program(name)}
