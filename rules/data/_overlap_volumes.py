@@ -17,7 +17,7 @@ _SIDES = (2, 3)
 _OF_CROP = re.compile(
     r"occupan|fill|densit|foreground|crop_(?:frac|share|ratio)|coverage|\biou\b|fraction_of_(?:crop|cube|patch)", re.I
 )
-_OVERLAP = re.compile(r"overlap|visib", re.I)
+_OVERLAP = re.compile(r"overlap|(?<!di)visib", re.I)
 _SHARE = re.compile(
     r"(?:share|fraction|part|proportion|percent\w*|ratio|how much|enough)\s+of\s+"
     r"(?:the|a|an|its|each|every|one)\s+(?P<of>[\w-]+)",
@@ -84,6 +84,18 @@ def is_volume(flow: Flow, op: Operand, depth: int = 0) -> bool:
 def _is_set(flow: Flow, op: Operand) -> bool:
     """Whether the project gives the attribute its value itself: then it is no array's ``size``."""
     return bool(flow.sources(op))
+
+
+def lines_that_say(module: Module) -> list[range]:
+    """The lines where :func:`says_own_share` may hold: all, if a name may say it; else those that are documented so."""
+    if _OVERLAP.search(module.text):
+        return [range(1, len(module.line_starts) + 1)]
+    return [
+        range(node.lineno, (node.end_lineno or node.lineno) + 1)
+        for node in module.nodes
+        if isinstance(node, (ast.FunctionDef, ast.AsyncFunctionDef, ast.ClassDef))
+        and _SHARE.search(ast.get_docstring(node) or "")
+    ]
 
 
 def says_own_share(project: Project, module: Module, node: ast.AST, share: Operand) -> Evidence | None:

@@ -14,7 +14,7 @@ from ...analyzer.source.facts import FileFacts
 from ...analyzer.source.module import Module
 from ...analyzer.source.scopes import key_of
 from ._absolute_overlap_threshold_cases import INVALID, VALID
-from ._overlap_volumes import counted_component, is_volume, says_own_share
+from ._overlap_volumes import counted_component, is_volume, lines_that_say, says_own_share
 
 _COUNTS = frozenset({b"count_nonzero", b"sum("})
 _VOLUMES = frozenset({b"** 3", b"**3", b"** 2", b"**2", b".size", b"prod(", b"numel("})
@@ -85,8 +85,11 @@ class AbsoluteOverlapThreshold(Rule):
 
     def check(self, module: Module, project: Project) -> Iterator[Finding]:
         """Each comparison in a function."""
-        for node in module.nodes:
+        lines = lines_that_say(module)
+        for node in module.nodes if lines else ():
             if not isinstance(node, ast.Compare) or len(node.ops) != 1 or not isinstance(node.ops[0], _ASKS):
+                continue
+            if not any(node.lineno in part for part in lines):
                 continue
             found = self._of_comparison(project, module, node)
             if found is not None:
