@@ -10,6 +10,7 @@ from .source.attributes import unread_attributes
 from .source.collect import collect_facts
 from .source.facts import FileFacts
 from .source.reader import Sources, Unreadable, decode, parse
+from .source.tokens import tokens_in
 
 SUPPRESSION_MARK = b"mlfix:"
 MODULE_MARK = b"Module"
@@ -38,7 +39,7 @@ def read_file(sources: Sources, path: str, triggers: Iterable[bytes]) -> Reading
     try:
         data = sources.read(path)
         text = decode(path, data)
-        tokens = frozenset(t for t in triggers if t in data)
+        tokens = tokens_in(data, tuple(triggers))
         lines = data.count(b"\n") + (1 if data and not data.endswith(b"\n") else 0)
         facts = collect_facts(parse(text), path, text.digest, lines, tokens, SUPPRESSION_MARK in data)
         unread = unread_attributes(text.text, facts.classes) if MODULE_MARK in data else ()

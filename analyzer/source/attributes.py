@@ -9,9 +9,10 @@ from collections.abc import Iterable
 from .facts import ClassFacts
 from .reader import LINE_END
 
-_MADE = re.compile(r"\bself\.(\w+)(?:[ \t]*:[^=\n]+)?[ \t]*=\s*\\?\s*\(?\s*[\w.]+\(")
-_SET = re.compile(r"\bself\.(\w+)[ \t]*(?::[^=\n]+)?=(?!=)")
-_ATTRIBUTE = re.compile(r"\bself\.(\w+)")
+# The bare word comes first in each, so that it is searched for as such.
+_MADE = re.compile(r"self(?<!\wself)\.(\w+)(?:[ \t]*:[^=\n]+)?[ \t]*=\s*\\?\s*\(?\s*[\w.]+\(")
+_SET = re.compile(r"self(?<!\wself)\.(\w+)[ \t]*(?::[^=\n]+)?=(?!=)")
+_ATTRIBUTE = re.compile(r"self(?<!\wself)\.(\w+)")
 _COMMENT = re.compile(r"#[^\n]*")
 
 
