@@ -5,6 +5,7 @@ from __future__ import annotations
 import inspect
 import json
 import re
+from typing import Any
 
 import click
 
@@ -39,19 +40,25 @@ def command(rule: str | None, format_: str) -> None:
         click.echo(_UNUSED, nl=False)
         return
     probe = next((p for p in probes() if p.name == rule), None)
-    if probe is not None:
-        is_text = format_ == "text"
-        click.echo(probe_as_markdown(probe) if is_text else json.dumps(probe_as_data(probe), indent=1), nl=not is_text)
-        return
-    found = find_rule(known, rule)
+    found = next((r for r in known if rule in (r.name, r.code)), None)
+    if found is None and probe is None:
+        find_rule(known, rule)  # says which names are near
     if format_ == "json":
-        row = {"name": found.name, "code": found.code, "level": found.level.value, "symptom": found.symptom}
-        proof = {"probe": found.proof.probe, "quantity": found.proof.quantity}
-        styles = {name: style_summary(codemod) for name, codemod in styles_of(found.name).items()}
-        more = {"proof": proof, "styles": styles, "explanation": found.documentation()}
-        click.echo(json.dumps({**row, **more}, indent=1))
+        data = rule_as_data(found) if found is not None else probe_as_data(probe) if probe is not None else {}
+        click.echo(json.dumps(data, indent=1))
         return
-    click.echo(as_markdown(found), nl=False)
+    # A rule and a probe may share a name: both are what was asked for.
+    pages = [as_markdown(found)] if found is not None else []
+    pages += [probe_as_markdown(probe)] if probe is not None else []
+    click.echo("\n".join(pages), nl=False)
+
+
+def rule_as_data(rule: Rule) -> dict[str, Any]:
+    """A rule as plain data."""
+    row = {"name": rule.name, "code": rule.code, "level": rule.level.value, "symptom": rule.symptom}
+    proof = {"probe": rule.proof.probe, "quantity": rule.proof.quantity}
+    styles = {name: style_summary(codemod) for name, codemod in styles_of(rule.name).items()}
+    return {**row, "proof": proof, "styles": styles, "explanation": rule.documentation()}
 
 
 def summary(rule: Rule) -> str:
