@@ -392,9 +392,9 @@ def _never_trained(part: Part, uses: list[_Use], passed: list[Output], project: 
 def _trained_by(part: Part, project: Project) -> tuple[tuple[Module, ast.Call], tuple[Module, ast.AST]] | None:
     """A sure call of the model in training, with the ``backward`` that its result reaches."""
     for module, call in calls_of_module(project.flow, part.owner).sure:
-        if is_off(project, module, call):
+        if is_off(project, module, call) or is_test(module.path):
             continue
         for end in Takers(project).of(module, call):
-            if end.how is How.BACKWARD:
+            if end.how is How.BACKWARD and not is_test(end.module.path):
                 return (module, call), (end.module, end.node)
     return None
