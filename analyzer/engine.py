@@ -20,7 +20,7 @@ from .project.dependencies import DependencyTable, Requirement, Role, is_depende
 from .project.files import Discovery, discover
 from .project.scripts import read_console_scripts
 from .project.settings import Settings
-from .reading import Reading, facts_by_path
+from .reading import Reading, facts_by_path, read_files
 from .rule import Rule
 from .selection import is_in, select
 from .source.facts import FileFacts
@@ -101,6 +101,15 @@ def scan(request: Request) -> Report:
         hidden=selected.hidden,
         known=selected.known,
     )
+
+
+def read_project(root: Path, settings: Settings) -> Project:
+    """A project as a scan sees it, for what asks about its code without looking for bugs."""
+    discovery = discover(root, settings.exclude, settings.respect_gitignore)
+    sources = Sources(root)
+    files = facts_by_path(read_files(sources, discovery.python, ()))
+    scripts = read_console_scripts(sources, discovery)
+    return Project(sources, files, DependencyTable(), discovery.others, scripts)
 
 
 class _Run:

@@ -16,7 +16,7 @@ _COMMANDS = {
     "probe": "run your command, and say what is unhealthy and why",
     "explain": "document a rule",
     "rules": "list the rules",
-    "init": "write a configuration and a pre-commit entry",
+    "init": "write a configuration, a pre-commit entry, tests of the training",
 }
 
 

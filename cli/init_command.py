@@ -10,18 +10,23 @@ from ..analyzer.project.settings import BadSettings, load_settings
 from ..analyzer.version import __version__
 from ..templates import fill
 from . import exits
+from .init_tests import write_tests
 
+_TESTS = "tests/test_training.py"
 _PRE_COMMIT = ".pre-commit-config.yaml"
 
 
 @click.command("init")
 @click.argument("path", required=False, type=click.Path(path_type=Path, exists=True, file_okay=False))
 @click.option("--entry", metavar="COMMAND", help="The training command, such as 'python train.py'.")
-def command(path: Path | None, entry: str | None) -> None:
+@click.option("--tests", is_flag=True, help=f"Also write {_TESTS}: do gradients flow, is one batch learned?")
+def command(path: Path | None, entry: str | None, tests: bool) -> None:
     """Write a configuration, and the pre-commit entry that keeps the bugs away. Existing settings are never touched."""
     root = path or Path()
     _configuration(root, entry)
     _hook(root)
+    if tests:
+        write_tests(root, root / _TESTS, entry)
 
 
 def _configuration(root: Path, entry: str | None) -> None:
