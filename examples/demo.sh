@@ -40,7 +40,7 @@ verify simclr3d simclr3d-loop --rule missing-diagonal-mask --rule loop-contrasti
 cd "$work/glyph_raster"
 verify glyph_raster glyph_raster --steps 12 -- python train.py --epochs 2
 cd "$work/music_doa"
-verify music_doa music_doa --steps 12 -- python train.py --epochs 2
+verify music_doa music_doa -- python train.py --epochs 2
 
 for name in simclr3d glyph_raster music_doa text_detector cryoem_pu; do
     cd "$work/$name"
