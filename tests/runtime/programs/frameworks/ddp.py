@@ -31,6 +31,7 @@ def main():
             step += 1
     if dist.get_rank() == 0:
         print("done")
+    dist.barrier()  # gloo may abort a rank whose partner has left
     dist.destroy_process_group()
 
 
