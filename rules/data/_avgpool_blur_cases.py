@@ -155,7 +155,7 @@ class GaussianBlur(nn.Module):
         return self.blur(x)
 """,
         at=[("train.py", 11)],
-        confidence=Confidence.MEDIUM,
+        confidence=Confidence.LOW,
         why="a layer of that name, without a sigma",
     ),
     Invalid(
@@ -182,7 +182,7 @@ def gaussian_filter(x):
     return F.avg_pool1d(x, 5, 1, 2)
 """,
         at=[("train.py", 9)],
-        confidence=Confidence.MEDIUM,
+        confidence=Confidence.LOW,
         why="a fixed window, no sigma",
     ),
     Invalid(
