@@ -6,12 +6,13 @@ from collections.abc import Iterator
 from typing import ClassVar
 
 from ...analyzer.findings import Confidence, Finding, Level
-from ...analyzer.flow.steps.calming import ADAPTIVE, Need, calming, first_rate, needs, training_loops
+from ...analyzer.flow.steps.calming import ADAPTIVE, Need, first_rate
 from ...analyzer.graph.project import Project
 from ...analyzer.rule import Proof, Rule
 from ...analyzer.source.facts import FileFacts
 from ...analyzer.source.module import Module
 from ._no_warmup_cases import INVALID, VALID
+from ._restless import restless, trains
 
 _HIGH = 5e-4
 _NO_FIX = (
@@ -78,18 +79,12 @@ class NoWarmup(Rule):
 
     def wants(self, facts: FileFacts) -> bool:
         """A file that goes backward and steps."""
-        names = {call.callee.rpartition(".")[2] for call in facts.calls}
-        return {"backward", "step"} <= names
+        return trains(facts)
 
     def check(self, module: Module, project: Project) -> Iterator[Finding]:
         """The optimizer of each training loop of the file."""
-        for loop in training_loops(project, module):
-            reasons = needs(project, loop)
-            if not reasons:
-                continue
-            found = calming(project, loop)
-            if found.clips or found.warms:
-                continue
+        for found in restless(module, project):
+            loop, reasons = found.loop, found.reasons
             is_sure = Need.POST_NORM in reasons and loop.optimizer in ADAPTIVE and first_rate(project, loop) >= _HIGH
             what = Need.POST_NORM if Need.POST_NORM in reasons else next(iter(reasons))
             yield self.finding(
