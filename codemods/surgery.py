@@ -10,6 +10,7 @@ import ast
 from collections.abc import Callable, Mapping
 from typing import TYPE_CHECKING
 
+from ..analyzer.checking import NoFix
 from ..analyzer.findings import Edit
 from ..analyzer.source.module import Module
 
@@ -59,6 +60,30 @@ def rewrite_statement(
         return replace_span(module, start, end, "")
     code = tree.code_for_node(new)
     return replace_span(module, start, end, "".join(lead + line for line in code.splitlines(keepends=True)))
+
+
+def expression_at(module: Module, span: object) -> ast.expr:
+    """The expression at a span that a rule wrote down.
+
+    Args:
+        module: the file.
+        span: start and end, as :meth:`Module.span` gives them; a list where the finding came from the cache.
+
+    Raises:
+        NoFix: there is none any more.
+    """
+    assert isinstance(span, (list, tuple))
+    for node in ast.walk(module.tree):
+        if isinstance(node, ast.expr) and module.span(node) == tuple(span):
+            return node
+    raise NoFix("the file changed since it was scanned: scan again")
+
+
+def append_arguments(module: Module, call: ast.Call, text: str) -> Edit:
+    """Put arguments behind the last one of a call."""
+    given = [*call.args, *(k.value for k in call.keywords)]
+    at = max(module.span(g)[1] for g in given) if given else module.span(call)[1] - 1
+    return replace_span(module, at, at, f"{', ' if given else ''}{text}")
 
 
 def line_span(module: Module, node: ast.stmt) -> tuple[int, int]:

@@ -12,7 +12,7 @@ from ...analyzer.graph.project import Project
 from ...analyzer.source.module import Module
 from ..imports import ensure_import
 from ..names import fresh_name
-from ..surgery import insert_before, replace_span
+from ..surgery import append_arguments, expression_at, insert_before, replace_span
 
 _VOXELS = 8
 _TITLE = f"Shift the crop by up to {_VOXELS} voxels in training"
@@ -30,7 +30,7 @@ def fix(finding: Finding, project: Project) -> Fix:
     """
     repair = finding.repair or {}
     module = project.module(finding.location.path)
-    starts = [_expression_at(module, span) for span in repair["starts"]]
+    starts = [expression_at(module, span) for span in repair["starts"]]
     torch, edits = ensure_import(module, starts[0], "torch")
     bound = str(_VOXELS)
     if repair["function"]:
@@ -82,17 +82,7 @@ def _ask_for_it(module: Module, project: Project, repair: Mapping[str, Any], nam
     edits = [replace_span(module, end, end, f", {default}")]
     for path, span in repair["calls"]:
         other = project.module(path)
-        call = _expression_at(other, span)
+        call = expression_at(other, span)
         assert isinstance(call, ast.Call)
-        given = [*call.args, *(k.value for k in call.keywords)]
-        at = max(other.span(g)[1] for g in given) if given else other.span(call)[1] - 1
-        edits.append(replace_span(other, at, at, f"{', ' if given else ''}{name}={_VOXELS}"))
+        edits.append(append_arguments(other, call, f"{name}={_VOXELS}"))
     return edits
-
-
-def _expression_at(module: Module, span: object) -> ast.expr:
-    assert isinstance(span, (list, tuple))
-    for node in ast.walk(module.tree):
-        if isinstance(node, ast.expr) and module.span(node) == tuple(span):
-            return node
-    raise NoFix("the file changed since it was scanned: scan again")

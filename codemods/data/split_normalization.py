@@ -11,7 +11,7 @@ from ...analyzer.findings import Applicability, Edit, Finding, Fix
 from ...analyzer.graph.project import Project
 from ...analyzer.source.module import Module
 from ..names import fresh_name
-from ..surgery import insert_after, remove_statement, replace_node, replace_span
+from ..surgery import append_arguments, expression_at, insert_after, remove_statement, replace_node, replace_span
 
 _AGAIN = "the file changed since it was scanned: scan again"
 
@@ -37,13 +37,13 @@ def fix(finding: Finding, project: Project) -> Fix:
 
 
 def _with_train(module: Module, repair: Mapping[str, Any]) -> tuple[Edit, ...]:
-    call = _expression_at(module, repair["call"])
+    call = expression_at(module, repair["call"])
     assert isinstance(call, ast.Call)
     return (replace_node(module, call.func, f"{repair['receiver']}.transform"),)
 
 
 def _after_split(module: Module, repair: Mapping[str, Any]) -> tuple[Edit, ...]:
-    call, split = _expression_at(module, repair["call"]), _expression_at(module, repair["split"])
+    call, split = expression_at(module, repair["call"]), expression_at(module, repair["split"])
     assert isinstance(call, ast.Call) and isinstance(call.func, ast.Attribute) and isinstance(split, ast.Call)
     statement = module.statement(call)
     given = module.segment(call.args[0])
@@ -92,12 +92,10 @@ def _given(module: Module, project: Project, repair: Mapping[str, Any]) -> tuple
     edits.append(_with_parameters(module, function, [f"{name}=None" for name in names]))
     for path, span in repair["calls"]:
         other = project.module(path)
-        call = _expression_at(other, span)
+        call = expression_at(other, span)
         assert isinstance(call, ast.Call)
-        given = [*call.args, *(k.value for k in call.keywords)]
-        at = max(other.span(g)[1] for g in given) if given else other.span(call)[1] - 1
         handed = ", ".join(f"{name}={repair['holder']}.{name}" for name in names)
-        edits.append(replace_span(other, at, at, f"{', ' if given else ''}{handed}"))
+        edits.append(append_arguments(other, call, handed))
     return tuple(edits)
 
 
@@ -111,11 +109,3 @@ def _with_parameters(module: Module, function: ast.FunctionDef | ast.AsyncFuncti
     annotations = [a.annotation for a in every if a.annotation is not None]
     end = max(module.span(n)[1] for n in (*every, *defaults, *annotations))
     return replace_span(module, end, end, "".join(f", {parameter}" for parameter in added))
-
-
-def _expression_at(module: Module, span: object) -> ast.expr:
-    assert isinstance(span, (list, tuple))
-    for node in ast.walk(module.tree):
-        if isinstance(node, ast.expr) and module.span(node) == tuple(span):
-            return node
-    raise NoFix(_AGAIN)
