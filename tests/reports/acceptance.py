@@ -36,13 +36,6 @@ class Moved:
 
 
 @dataclass(frozen=True)
-class Shown:
-    """For what has advice alone: ``mlfix probe`` reads it as unhealthy, and names the rule."""
-
-    probe: str
-
-
-@dataclass(frozen=True)
 class Unshown:
     """For advice on what no short run on a CPU can show; ``why`` stands in the table."""
 
@@ -62,7 +55,7 @@ class Bug:
     rule: str
     path: str
     scope: str
-    proof: Verified | Moved | Shown | Unshown
+    proof: Verified | Moved | Unshown
     is_advised: bool = False
 
     def __str__(self) -> str:
@@ -107,13 +100,6 @@ class Report:
         """Every measure of the report's own: as is, and mended."""
         before, after = (self._measure(root) for root in (self.as_is, self.mended))
         return {name: (before[name], after[name]) for name in before}
-
-    @cached_property
-    def readings(self) -> list[dict[str, Any]]:
-        """The probes' readings of a run as is."""
-        program, *options = self.command
-        done = self._mlfix("probe", *self.limits, "--format", "json", "--", sys.executable, program, *options)
-        return json.loads(done)["runs"][0]["readings"]
 
     def verdicts(self, options: tuple[str, ...]) -> list[dict[str, Any]]:
         """What ``mlfix verify`` says of the bugs that are proved with these options of the program."""
@@ -200,13 +186,9 @@ def proofs(report: Report, bug: Bug, found: list[dict[str, Any]]) -> Iterator[st
         before, after = report.measured[proof.measure]
         assert proof.holds(before, after), f"{proof.measure}: {before} -> {after}"
         yield f"{proof.measure} {_short(before)} -> {_short(after)}"
-    elif isinstance(proof, Unshown):
+    else:
         assert bug.is_advised
         yield f"not shown: {proof.why}"
-    else:
-        reading = next(r for r in report.readings if r["probe"] == proof.probe)
-        assert (reading["status"], bug.rule in reading["rules"]) == ("unhealthy", True), reading
-        yield f"{proof.probe}: {reading['why']}"
 
 
 def scope_at(path: Path, line: int) -> str:
