@@ -1,7 +1,7 @@
 """Which keys of a configuration are read, and where it goes out of sight."""
 
 import pytest
-from mlfix.analyzer.flow.settings.loading import loads
+from mlfix.analyzer.flow.settings.loading import loads as loads_of
 from mlfix.analyzer.flow.settings.readers import readings
 
 from ..projects import project_of
@@ -13,7 +13,7 @@ LOAD = "import yaml\ncfg = yaml.safe_load(open('c.yaml'))\n"
 def of(code: str, **others: str):
     files = {"train.py": LOAD + code, "c.yaml": YAML, **{f"{n}.py": t for n, t in others.items()}}
     project = project_of(files)
-    starts = loads(project)
+    starts = loads_of(project)
     found = readings(project, starts, sorted(project.files), lambda key: key in ((), ("sub",)))
     return sorted(".".join(map(str, k)) for k in found.reads), sorted(".".join(map(str, k)) for k in found.escapes)
 
@@ -51,3 +51,20 @@ def test_what_is_read(code, reads, escapes):
 def test_another_file_reads_the_name():
     assert of("", other="from train import cfg\nprint(cfg['a'])\n") == (["a"], [])
     assert of("", other="import train\nprint(train.cfg['b'])\n") == (["b"], [])
+
+
+def test_a_name_is_followed_once_through_files_that_are_closed_meanwhile():
+    """More files than are kept open, each with a name of its own: those that read it not are not opened for it."""
+    loads = "".join(f"use(cfg['k{n}'])\ncfg = cfg\n" for n in range(20))
+    files = {"train.py": LOAD + loads, "c.yaml": "a: 1\n"}
+    files |= {f"m{n}.py": f"import train\nfrom train import cfg\ncfg = cfg\nv = cfg['m{n}']\n" for n in range(100)}
+    files |= {f"n{n}.py": "import train\nprint(train.other)\n" for n in range(100)}
+    project = project_of(files)
+    opened: list[str] = []
+    adopt = project.adopt
+    project.adopt = lambda text, tree: (opened.append(text.path), adopt(text, tree))[1]  # pyright: ignore[reportAttributeAccessIssue]
+    found = readings(project, loads_of(project), sorted(project.files), lambda key: not key)
+    assert len(found.reads) == 120
+    assert not found.escapes
+    assert max(opened.count(path) for path in opened) < 10
+    assert not any(path.startswith("n") for path in opened)

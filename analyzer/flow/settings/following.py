@@ -38,7 +38,8 @@ class Following(ABC):
     def __init__(self, project: Project, paths: tuple[str, ...]) -> None:
         self.project = project
         self.paths = paths
-        self.seen: dict[tuple[int, Key, str], Held] = {}
+        self.seen: dict[tuple[object, ...], Held] = {}
+        self.named: set[tuple[object, ...]] = set()
         self.waiting: list[Held] = []
 
     @abstractmethod
@@ -47,7 +48,7 @@ class Following(ABC):
 
     def go(self, held: Held) -> None:
         """Follow an expression, once."""
-        mark = (id(held.node), held.key, held.box)
+        mark = (*_place(held.module, held.node), held.key, held.box)
         if mark not in self.seen:
             self.seen[mark] = held
             self.waiting.append(held)
@@ -71,6 +72,10 @@ class Following(ABC):
         """Every load of the name that a scope's code sees under it, in other files too."""
         home = scope.lookup(name) or scope
         module = held.module
+        mark = (*_place(module, home.node), name, held.key, held.box)
+        if mark in self.named:
+            return
+        self.named.add(mark)
         for node in module.loads.get(name, ()):
             if module.scope_of(node).lookup(name) is home:
                 self.same(held, node, module)
@@ -80,11 +85,13 @@ class Following(ABC):
     def _imported(self, held: Held, symbol: Symbol) -> None:
         """A top-level name in the files that import it."""
         for path in self.project.graphs.importers_of(symbol.path):
-            module = self.project.try_module(path)
+            imports = self.project.files[path].imports
+            names = {i.local for i in imports if self.project.symbols.resolve(path, i.target) == symbol}
+            is_read = names or self._mentions(path, f".{symbol.qualname}")
+            module = self.project.try_module(path) if is_read else None
             if module is None:
                 continue
-            imports = self.project.files[path].imports
-            for name in {i.local for i in imports if self.project.symbols.resolve(path, i.target) == symbol}:
+            for name in names:
                 for node in module.loads.get(name, ()):
                     self.same(held, node, module)
             for node in module.loads.get(f".{symbol.qualname}", ()):
@@ -153,3 +160,8 @@ class Following(ABC):
             self.bound(held, target.elts[position])
         else:
             self.escape(held)
+
+
+def _place(module: Module, node: ast.AST) -> tuple[object, ...]:
+    """What stays the same of a node when its file is closed and opened again."""
+    return module.path, *(getattr(node, name, 0) for name in ("lineno", "col_offset", "end_lineno", "end_col_offset"))
