@@ -10,6 +10,7 @@ from typing import NamedTuple
 from ..source.facts import IMPORT_STAR, ClassFacts, FileFacts, FunctionFacts
 
 _FURTHEST = 20
+"""So many parts has no name that is meant: imports that go in a ring lengthen it without end."""
 
 
 class Symbol(NamedTuple):
@@ -108,12 +109,10 @@ class SymbolTable:
         key = (path, dotted)
         found = self._resolved.get(key)
         if found is None:
-            found = self._resolved[key] = self._resolve(path, dotted, 0)
+            found = self._resolved[key] = self._resolve(path, dotted, set())
         return found
 
-    def _resolve(self, path: str, dotted: str, depth: int) -> Symbol | str:
-        if depth > _FURTHEST:
-            return dotted
+    def _resolve(self, path: str, dotted: str, seen: set[tuple[str, str]]) -> Symbol | str:
         name = dotted.lstrip(".")
         dots = dotted[: len(dotted) - len(name)]
         parts = name.split(".") if name else []
@@ -123,11 +122,18 @@ class SymbolTable:
             file = self.module_file(path, dots + ".".join(parts[:cut]))
             if file is not None:
                 rest = parts[cut:]
-                return Symbol(file, "") if not rest else self._member(file, rest, depth, dotted)
+                return Symbol(file, "") if not rest else self._member(file, rest, seen, dotted)
         return dotted
 
-    def _member(self, file: str, rest: list[str], depth: int, dotted: str) -> Symbol | str:
-        """A name inside a known module: defined there, imported there, or star-imported."""
+    def _member(self, file: str, rest: list[str], seen: set[tuple[str, str]], dotted: str) -> Symbol | str:
+        """A name inside a known module: defined there, imported there, or star-imported.
+
+        Modules that star-import each other in a ring are each asked once: ``seen`` holds what has been.
+        """
+        mark = (file, ".".join(rest))
+        if mark in seen or len(rest) > _FURTHEST:
+            return dotted
+        seen.add(mark)
         head = rest[0]
         for cut in range(len(rest), 0, -1):
             symbol = Symbol(file, ".".join(rest[:cut]))
@@ -135,14 +141,14 @@ class SymbolTable:
                 return symbol if cut == len(rest) else Symbol(file, ".".join(rest))
         target = self._imports[file].get(head)
         if target is not None:
-            return self._resolve(file, ".".join([target, *rest[1:]]) if rest[1:] else target, depth + 1)
+            return self._resolve(file, ".".join([target, *rest[1:]]) if rest[1:] else target, seen)
         if head in self.files[file].constants:
             return Symbol(file, ".".join(rest))
         for item in self.files[file].imports:
             if item.local == IMPORT_STAR:
                 source = self.module_file(file, item.target)
-                if source is not None and source != file and depth < _FURTHEST:
-                    found = self._member(source, rest, depth + 1, dotted)
+                if source is not None and source != file:
+                    found = self._member(source, rest, seen, dotted)
                     if isinstance(found, Symbol):
                         return found
         return dotted
@@ -154,8 +160,8 @@ class SymbolTable:
         if facts is None:
             return None
         if Symbol(path, head) in self._definitions or head in self._imports[path] or head in facts.constants:
-            return self._member(path, name.split("."), 0, name)
-        found = self._member(path, name.split("."), 0, name)
+            return self._member(path, name.split("."), set(), name)
+        found = self._member(path, name.split("."), set(), name)
         return found if isinstance(found, Symbol) else None
 
     def base_symbols(self, symbol: Symbol) -> list[Symbol | str]:

@@ -80,3 +80,25 @@ def test_a_project_survives_pickling(project) -> None:
 
     again = pickle.loads(pickle.dumps(project))
     assert again.call_sites(Symbol("models/swin.py", "Swin")) == project.call_sites(Symbol("models/swin.py", "Swin"))
+
+
+def test_stars_in_a_ring_are_asked_once():
+    """A package whose parts star-import the package again: a name that is nowhere must not be looked for forever."""
+    parts = [f"p{n}" for n in range(30)]
+    files = {
+        "layer/__init__.py": "".join(f"from layer.{p} import *\n" for p in parts),
+        "train.py": "from layer import *\nconv()\nhere()\n",
+        **{f"layer/{p}.py": "from . import *\n" for p in parts},
+    }
+    files["layer/p29.py"] += "def here():\n    pass\n"
+    project = project_of(files)
+    assert project.symbols.local("train.py", "conv") is None
+    assert project.symbols.local("train.py", "here") == Symbol("layer/p29.py", "here")
+    assert project.symbols.resolve("layer/p3.py", ".conv") == ".conv"
+
+
+def test_a_name_that_its_own_package_imports_in_a_ring():
+    project = project_of(
+        {"net/__init__.py": "from . import net\nfrom .a import *\n", "net/a.py": "from net import net\n"}
+    )
+    assert project.symbols.local("net/a.py", "net.Layer") is not None
