@@ -138,6 +138,34 @@ def regions(text, link, low_text, link_threshold):
 """,
         "thresholds give 0 and 1",
     ),
+    Valid(
+        """\
+import numpy as np
+import torchvision.transforms.functional as F
+from skimage import io
+
+
+def imread(path, scale=True):
+    image = io.imread(path)
+    if image.dtype == "uint16":
+        image = (image / 255).astype(np.uint8)
+    return F.to_pil_image(image)
+""",
+        "16 bits to 8",
+    ),
+    Valid(
+        """\
+import numpy as np
+import tifffile
+from PIL import Image
+
+
+def preview(path):
+    stack = tifffile.imread(path)
+    return Image.fromarray((stack.max(0) / 256).astype(np.uint8))
+""",
+        "a step of 256 is one of 16 bits",
+    ),
     Valid(_AUTOCONTRAST.format(offset="-float(low)"), "negated as a float"),
     Valid(
         """\

@@ -49,6 +49,7 @@ MASK = re.compile(
     r"mask|label|(?:^|_)gt(?:$|_)|(?:^|_)segm?(?:$|_)|annot|bitmap|binary|one_?hot|palette|colou?r_?map", re.I
 )
 """Names of what holds classes, not brightness: 0 and 1 survive a cast."""
+_MORE_BITS = re.compile(r"int(?:16|32|64)|I;16|> ?255\b")
 _SAME = frozenset(
     {
         *("copy", "cpu", "cuda", "detach", "numpy", "contiguous", "reshape", "view", "squeeze", "unsqueeze", "permute"),
@@ -116,7 +117,9 @@ class Levels(Evaluator[Level]):
         left, right = self.evaluate(op.sub(node.left)), self.evaluate(op.sub(node.right))
         if isinstance(node.op, ast.Div) and constant(node.right) in (255, 256):
             step = op.module.evidence(node, f"`{op.text()}` lies between 0 and 1")
-            return [self._over_255(k).after(step) for k in left]
+            # A full step of 256 takes 16 bits to 8, as does 255 where the code has asked for them.
+            is_wide = constant(node.right) == 256 or _asks_for_more_bits(op)
+            return [UNKNOWN if is_wide and k.what.type is Type.UNKNOWN else self._over_255(k).after(step) for k in left]
         return [_combined(a, node.op, b) for a in left[:4] for b in right[:4]]
 
     def _over_255(self, known: Known[Level]) -> Known[Level]:
@@ -219,6 +222,18 @@ class Levels(Evaluator[Level]):
         if to is Type.FLOAT and level.type in (Type.UINT8, Type.FLOAT, Type.BOOL):
             return Known(replace(level, type=Type.FLOAT), known.trail)
         return UNKNOWN
+
+
+def _asks_for_more_bits(op: Operand) -> bool:
+    """Whether code runs only for values of more than 8 bits: ``if image.dtype == "uint16"``."""
+    inner: ast.AST = op.node
+    for above in op.module.ancestors(op.node):
+        if isinstance(above, ast.If) and any(inner is s for s in above.body):
+            test = op.module.segment(above.test)
+            if _MORE_BITS.search(test) and "!=" not in test and "not " not in test:
+                return True
+        inner = above
+    return False
 
 
 def cast_type(op: Operand, levels: Levels) -> tuple[ast.expr, Type] | None:
