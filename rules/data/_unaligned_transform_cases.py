@@ -237,6 +237,26 @@ def in_place(image):
 """,
         "a measurement, and a call that writes into its argument",
     ),
+    Valid(
+        """\
+import numpy as np
+
+
+def turned(volume, spacing, centres, turn):
+    spacing = list(spacing)
+    if turn % 2:
+        spacing[1], spacing[2] = spacing[2], spacing[1]
+    volume = np.rot90(volume, k=turn % 4, axes=(1, 2))
+    if turn >= 4:
+        volume = np.flip(volume, axis=0)
+    return volume, tuple(spacing), moved(centres, volume.shape, turn)
+
+
+def moved(centres, shape, turn):
+    return [turned_point(c, shape, turn) for c in centres]
+""",
+        "a list made of a tuple is no motion: a mirror leaves the spacing as it is",
+    ),
 ]
 
 INVALID = [

@@ -7,7 +7,7 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
-from ...source.scopes import Kind, Scope
+from ...source.scopes import Kind, Scope, last_name
 from .motions import Motion, is_called_so, motion
 from .pictures import Pictures
 
@@ -15,6 +15,12 @@ if TYPE_CHECKING:
     from ...graph.project import Project
     from ...source.module import Module
 
+_CASTS = frozenset({"astype", "to", "type", "view"})
+_CONVERSIONS = _CASTS | {
+    *("list", "tuple", "array", "asarray", "ascontiguousarray", "tensor", "as_tensor", "from_numpy", "Tensor"),
+    *("copy", "deepcopy", "clone", "tolist", "numpy", "float", "int", "long", "cpu", "cuda"),
+}
+"""The last names of calls that leave numbers as they are."""
 _NESTED = ("body", "orelse", "finalbody")
 
 
@@ -119,8 +125,22 @@ def _updated(statement: ast.stmt) -> Iterator[str]:
         for target in statement.targets:
             for part in target.elts if isinstance(target, (ast.Tuple, ast.List)) else [target]:
                 for name in _base(part):
-                    if isinstance(part, ast.Subscript) or name in read:
+                    if isinstance(part, ast.Subscript) or (name in read and not _is_conversion(statement.value)):
                         yield name
+
+
+def _is_conversion(node: ast.expr) -> bool:
+    """Whether a value is a name's own in another container or type: ``list(boxes)``, ``boxes.astype(int)``."""
+    while isinstance(node, ast.Call) and last_name(node.func) in _CONVERSIONS:
+        is_method = isinstance(node.func, ast.Attribute) and not node.args
+        is_cast = isinstance(node.func, ast.Attribute) and node.func.attr in _CASTS
+        inner = node.func.value if isinstance(node.func, ast.Attribute) and (is_method or is_cast) else None
+        if inner is None and not node.args:
+            return False
+        node = inner if inner is not None else node.args[0]
+        if isinstance(node, ast.Name):
+            return True
+    return False
 
 
 def _base(node: ast.expr) -> Iterator[str]:
