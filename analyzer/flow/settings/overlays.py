@@ -7,6 +7,7 @@ from collections.abc import Iterator
 from typing import TYPE_CHECKING
 
 from ...graph.symbols import Symbol
+from ...source.reader import Unreadable
 from ...source.scopes import last_name
 from ..values.frames import Frame, Operand
 
@@ -14,6 +15,7 @@ if TYPE_CHECKING:
     from ...graph.project import Project
     from ...source.module import Module
 
+_WORDS = (b"setattr(", b"set_defaults(", b"__dict__", b"vars(")
 _CALLS = {"setattr", "update", "set_defaults", "__setattr__", "update_from_dict"}
 
 
@@ -22,13 +24,23 @@ def overlaid(project: Project, program: str) -> Iterator[tuple[Operand, Operand 
     for path in [program, *sorted(project.graphs.imported_by(program))]:
         facts = project.files[path]
         lines = sorted({c.line for c in facts.calls if c.callee.rpartition(".")[2] in _CALLS})
-        module = project.try_module(path) if lines else None
+        module = project.try_module(path) if lines and _may_overlay(project, path) else None
         for line in lines:
             for call in module.calls_on(line) if module is not None else ():
                 if module is not None and last_name(call.func) in _CALLS:
                     for mapping, namespace in _overlay(module, call):
                         for frame in _frames(project, module, call, program):
                             yield Operand(mapping, frame), None if namespace is None else Operand(namespace, frame)
+
+
+def _may_overlay(project: Project, path: str) -> bool:
+    """Whether a file sets attributes by name: most calls of ``update`` are a dictionary's, and opening is dear."""
+    project.consulted.add(path)
+    try:
+        text = project.sources.read(path)
+    except Unreadable:
+        return False
+    return any(word in text for word in _WORDS)
 
 
 def _frames(project: Project, module: Module, call: ast.Call, program: str) -> list[Frame]:
