@@ -245,6 +245,85 @@ def step(net, x, y):
 """,
         "no gradient comes back through the changed tensor",
     ),
+    Valid(
+        {
+            "block.py": """\
+import torch.nn as nn
+
+
+class Unit(nn.Module):
+    def __init__(self, width):
+        super().__init__()
+        self.norm = nn.GroupNorm(32, width)
+        self.conv = nn.Conv2d(width, width, 3, padding=1)
+
+    def forward(self, x):
+        return x + self.conv(self.norm(x))
+
+    def load_from(self, weights, name):
+        self.norm.weight.copy_(weights[f"{name}/scale"].view(-1))
+        self.norm.bias.copy_(weights[f"{name}/bias"].view(-1))
+""",
+            "net.py": """\
+import torch
+import torch.nn as nn
+from block import Unit
+
+
+class Net(nn.Module):
+    def __init__(self, width, depth):
+        super().__init__()
+        self.body = nn.Sequential(*[Unit(width) for _ in range(depth)])
+
+    def forward(self, x):
+        return self.body(x)
+
+    def load_from(self, weights):
+        with torch.no_grad():
+            for name, unit in self.body.named_children():
+                unit.load_from(weights, name)
+""",
+            "train.py": """\
+from net import Net
+
+net = Net(64, 4)
+net.load_from(read("pretrained.npz"))
+for x, y in loader:
+    criterion(net(x), y).backward()
+""",
+        },
+        "the part's weights are loaded under the whole's no_grad",
+    ),
+    Valid(
+        {
+            "degrade.py": """\
+import torch
+import torch.nn.functional as F
+
+
+def degrade(images, diameters, blur=1.0):
+    sigma = diameters / 30.0 * blur
+    reach = int(sigma.max() * 2)
+    kernel = torch.exp(-(torch.arange(-reach, reach + 1) ** 2) / (2 * sigma.unsqueeze(-1) ** 2))
+    kernel /= kernel.sum(dim=-1, keepdim=True)
+    return F.conv1d(images.flatten(2), kernel.unsqueeze(1)).reshape(images.shape)
+""",
+            "train.py": """\
+import torch
+from degrade import degrade
+
+
+def train(net, data, optimizer, device):
+    for images, labels, diameters in data:
+        images = degrade(images.to(device), diameters.to(device))
+        loss = criterion(net(images), labels)
+        optimizer.zero_grad()
+        loss.backward()
+        optimizer.step()
+""",
+        },
+        "an augmentation: data on its way into the network",
+    ),
 )
 
 INVALID = (

@@ -154,7 +154,7 @@ def _confidence(found: Break, project: Project) -> Confidence:
     trains = bool(project.possible_call_sites("backward") or project.possible_call_sites("manual_backward"))
     is_trained, end = found.need is Need.TRAINED, found.fate.end
     if end is End.BACKWARD:
-        best = Confidence.HIGH if is_trained else Confidence.MEDIUM
+        best = Confidence.HIGH if is_trained else Confidence.MEDIUM if found.fate.is_model else Confidence.LOW
     elif end is End.LOSS:
         best = Confidence.HIGH if is_trained and trains else Confidence.MEDIUM
     else:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import ast
 from collections.abc import Iterable
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from enum import Enum
 
 from ...findings import Evidence
@@ -37,10 +37,15 @@ class End(Enum):
 
 @dataclass
 class Fate:
-    """The surest end, and the line that shows it."""
+    """The surest end, and the line that shows it.
+
+    ``is_model``: on the way lies a module or what returns a loss, or the start's own function goes backward. What goes
+    backward without that may be data on its way into a network.
+    """
 
     end: End
     shown: Evidence | None = None
+    is_model: bool = True
 
 
 @dataclass
@@ -76,7 +81,7 @@ def fate(module: Module, starts: Iterable[ast.expr], project: Project, depth: in
             walk.seen.add(id(node))
             _climb(walk, node, project)
     if walk.backward is not None:
-        return Fate(End.BACKWARD, module.evidence(walk.backward, "backward runs through it"))
+        return Fate(End.BACKWARD, module.evidence(walk.backward, "backward runs through it"), is_model=depth == 0)
     if walk.returned is None:
         return Fate(End.NOWHERE)
     name = walk.scope.qualname.rpartition(".")[2]
@@ -88,10 +93,11 @@ def fate(module: Module, starts: Iterable[ast.expr], project: Project, depth: in
         for _, call, caller in (flow.calls.callers(Frame(module, walk.scope)) if depth < _FURTHEST else ())
         if is_recorded(caller, call, project)
     ]
-    if any(f.end is End.BACKWARD for f in found):
-        return next(f for f in found if f.end is End.BACKWARD)
     owner = walk.scope.parent
     is_module = owner is not None and owner.is_class and flow.calls.is_module(Symbol(module.path, owner.qualname))
+    if any(f.end is End.BACKWARD for f in found):
+        surest = max((f for f in found if f.end is End.BACKWARD), key=lambda f: f.is_model)
+        return replace(surest, is_model=surest.is_model or is_module or walk.returns_loss)
     if walk.returns_loss:
         return Fate(End.LOSS, shown)
     if (is_module and name == "forward") or any(f.end is End.FORWARD for f in found):

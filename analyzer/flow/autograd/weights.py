@@ -10,15 +10,16 @@ from ...findings import Evidence
 from ...graph.project import Project
 from ...source.module import Module
 from ...source.nodes import walk
-from ...source.scopes import Kind, Scope, key_of
+from ...source.scopes import Kind, Scope, key_of, last_name
 from ..values.frames import Operand
-from .modes import is_recorded
+from .modes import is_recorded, is_recorded_here
 from .saved import given
 from .writes import How, Write, base_of
 
 _LISTS = frozenset({"parameters", "named_parameters"})
 _PARAMETERS = frozenset({"torch.nn.Parameter", "torch.nn.parameter.Parameter"})
 _WEIGHTS = frozenset({"weight", "bias"})
+_ENTERED = frozenset({"__init__", "__call__", "forward", "step"})
 _UNRECORDED = frozenset({"data", "grad"})
 
 
@@ -38,8 +39,30 @@ def weight_writes(found: Iterable[Write], module: Module, project: Project) -> I
         shown = _of_list(write, base, module) if isinstance(base, ast.Name) else None
         if isinstance(base, ast.Attribute) and may_be_weight(write, base, module):
             shown = _of_attribute(write, base, module, project)
-        if shown is not None and is_recorded(module, write.node, project):
+        if (
+            shown is not None
+            and is_recorded(module, write.node, project)
+            and not _is_called_off(module, write, project)
+        ):
             yield WeightWrite(write, base, shown)
+
+
+def _is_called_off(module: Module, write: Write, project: Project) -> bool:
+    """Whether a call under ``no_grad`` on an object of an unknown class may enter the method of a write.
+
+    ``unit.load_from(weights)`` in a loop over a model's parts: a write that autograd refuses at once has never run
+    otherwise.
+    """
+    scope = module.scope_of(write.node)
+    if scope.parent is None or not scope.parent.is_class:
+        return False
+    name = scope.qualname.rpartition(".")[2]
+    for site in project.possible_call_sites(name) if name not in _ENTERED else ():
+        caller = project.try_module(site.path)
+        for call in caller.calls_on(site.line) if caller is not None else ():
+            if caller is not None and last_name(call.func) == name and not is_recorded_here(caller, call, project):
+                return True
+    return False
 
 
 def may_be_weight(write: Write, base: ast.expr, module: Module) -> bool:
