@@ -74,6 +74,113 @@ def _own(imports: str = "", rank: int = 3, stride: str = "patch_size", call: str
     return _OWN.format(imports=imports, rank=rank, stride=stride, call=call)
 
 
+_APART = """import torch
+from torch import nn
+
+
+class Attention(nn.Module):
+    def __init__(self, dim, heads):
+        super().__init__()
+        self.heads, self.scale = heads, (dim // heads) ** -0.5
+        self.qkv, self.out = nn.Linear(dim, 3 * dim), nn.Linear(dim, dim)
+        self.softmax = nn.Softmax(dim=-1)
+
+    def forward(self, x):
+        b, n, c = x.shape
+        q, k, v = self.qkv(x).reshape(b, n, 3, self.heads, -1).permute(2, 0, 3, 1, 4)
+        weights = self.softmax(q @ k.transpose(-2, -1) * self.scale)
+        return self.out((weights @ v).transpose(1, 2).reshape(b, n, c))
+
+
+class Block(nn.Module):
+    def __init__(self, dim, heads):
+        super().__init__()
+        self.norm1, self.norm2 = nn.LayerNorm(dim), nn.LayerNorm(dim)
+        self.attn = Attention(dim, heads)
+        self.mlp = nn.Sequential(nn.Linear(dim, 4 * dim), nn.GELU(), nn.Linear(4 * dim, dim))
+
+    def forward(self, x):
+        x = x + self.attn(self.norm1(x))
+        return x + self.mlp(self.norm2(x))
+
+
+class Embeddings(nn.Module):
+    def __init__(self, channels, dim, cube, patch):
+        super().__init__()
+        self.patches = nn.Conv3d(channels, dim, kernel_size=patch, stride=patch)
+        self.position = nn.Parameter(torch.zeros(1, (cube // patch) ** 3, dim))
+
+    def forward(self, x):
+        return self.patches(x).flatten(2).transpose(-1, -2) + self.position
+
+
+class Encoder(nn.Module):
+    def __init__(self, channels, dim, cube, patch, heads, depth):
+        super().__init__()
+        self.embeddings = Embeddings(channels, dim, cube, patch)
+        self.layers = nn.ModuleList([Block(dim, heads) for _ in range(depth)])
+
+    def forward(self, x):
+        x = self.embeddings(x)
+        kept = []
+        for layer in self.layers:
+            x = layer(x)
+            kept.append(x)
+        return kept
+
+
+class Segmenter(nn.Module):
+    def __init__(self, channels=4, dim=768, cube=128, patch=16, heads=12, depth=12):
+        super().__init__()
+        self.encoder = Encoder(channels, dim, cube, patch, heads, depth)
+        self.head = nn.ConvTranspose3d(dim, 3, patch, stride=patch)
+
+    def forward(self, x):
+        tokens = self.encoder(x)[-1]
+        return self.head(tokens.transpose(1, 2).unflatten(2, (8, 8, 8)))
+"""
+
+_GATED = """from torch import nn
+
+
+class Gate(nn.Module):
+    def __init__(self, width):
+        super().__init__()
+        self.spread = nn.Conv3d(width, width, 7, padding=9, groups=width, dilation=3)
+
+    def forward(self, x):
+        return x * self.spread(x)
+
+
+class GateAttention(nn.Module):
+    def __init__(self, width):
+        super().__init__()
+        self.gate = Gate(width)
+
+    def forward(self, x):
+        return x + self.gate(x)
+
+
+class Down(nn.Module):
+    def __init__(self, narrow, wide, factor):
+        super().__init__()
+        self.conv = nn.Conv3d(narrow, wide, kernel_size=factor, stride=factor)
+
+    def forward(self, x):
+        return self.conv(x)
+
+
+class Segmenter(nn.Module):
+    def __init__(self, channels=4):
+        super().__init__()
+        self.down1, self.att1 = Down(channels, 16, 2), GateAttention(16)
+        self.down2, self.att2 = Down(16, 32, 2), GateAttention(32)
+        self.out = nn.Conv3d(32, 3, 1)
+
+    def forward(self, x):
+        return self.out(self.att2(self.down2(self.att1(self.down1(x)))))
+"""
+
 _USED = "from model import VolumeTransformer\n\nnet = VolumeTransformer(1)\n"
 
 VALID = (
@@ -91,6 +198,7 @@ VALID = (
     ),
     Valid(_own(rank=2), "images, not volumes"),
     Valid(_own(stride="2"), "an overlapping stem"),
+    Valid(_GATED, "gates of convolutions, called attention: nothing grows with the square of the tokens"),
 )
 
 INVALID = (
@@ -119,4 +227,5 @@ INVALID = (
     ),
     Invalid(_own(), at=[("train.py", 18)], confidence=Confidence.LOW),
     Invalid({"model.py": _own(), "train.py": _USED}, at=[("model.py", 18)], confidence=Confidence.LOW),
+    Invalid(_APART, at=[("train.py", 41)], confidence=Confidence.LOW, why="the patches are a module of their own"),
 )

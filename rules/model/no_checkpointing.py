@@ -22,7 +22,9 @@ from ._no_checkpointing_cases import INVALID, VALID
 _SWIN = {"monai.networks.nets.SwinUNETR", "monai.networks.nets.swin_unetr.SwinUNETR"}
 _CROPS = {"RandCropByPosNegLabeld", "RandSpatialCropd", "RandSpatialCropSamplesd", "RandCropByLabelClassesd"}
 _CHECKPOINTS = re.compile(r"utils\.checkpoint|checkpoint_sequential|use_checkpoint|grad\w*_checkpoint|with_cp")
-_ATTENDS = re.compile(r"softmax|MultiheadAttention|scaled_dot_product_attention|Attention\(")
+_ATTENDS = re.compile(r"[sS]oftmax|MultiheadAttention|scaled_dot_product_attention")
+_LINES_UP = re.compile(r"\bflatten\(|[rR]earrange\(|\.transpose\(|\.permute\(")
+"""What a module of patches does with what it has cut: one token after the other."""
 _BUDGET = 8 * GIB
 _FEATURES, _DEPTHS, _HEADS, _WINDOW, _PATCH = 24.0, (2, 2, 2, 2), (3, 6, 12, 24), 7, 2
 _NO_FIX = (
@@ -36,8 +38,8 @@ class NoCheckpointing(Rule):
     ------------
     Estimates what a transformer over dense volumes keeps for its backward pass. Of MONAI's ``SwinUNETR`` without
     ``use_checkpoint=True`` it knows all numbers once the crop and the width are written down, and reports what passes
-    8 GiB a step. Networks of the project that cut volumes into tokens (a ``Conv3d`` whose stride is its kernel) and run
-    blocks of attention over them, with no checkpointing anywhere in their files, are reported with low confidence:
+    8 GiB a step. Networks of the project that cut volumes into tokens (a ``Conv3d`` whose stride is its kernel, their own or
+    that of a module of patches) and run blocks of attention over them, with no checkpointing anywhere in their files, are reported with low confidence:
     how many tokens there are is seldom known before a run.
 
     Why it is bad
@@ -131,11 +133,13 @@ class NoCheckpointing(Rule):
         scope = module.scope_named(qualname)
         if scope is None or not project.flow.calls.is_module(Symbol(module.path, qualname)):
             return
-        patches = next((n for n in walk(scope.node) if isinstance(n, ast.Call) and _cuts(module, project, n)), None)
+        patches = _patches(module, project, scope.node)
         blocks = _blocks(module, project, scope.node) if patches is not None else None
         if patches is None or blocks is None:
             return
         block, home = blocks
+        if patches is block:
+            return  # a class of the project that has both, and is looked at by itself
         if _CHECKPOINTS.search(module.text) or _CHECKPOINTS.search(home.text):
             return
         yield self.finding(
@@ -212,8 +216,33 @@ def _sides(module: Module, project: Project, node: ast.expr | None) -> list[floa
     return None
 
 
-def _cuts(module: Module, project: Project, call: ast.Call) -> bool:
-    """``Conv3d(c, dim, p, stride=p)``: each voxel in one token."""
+def _patches(module: Module, project: Project, klass: ast.AST) -> ast.Call | None:
+    """What cuts volumes into tokens in a class: a layer of its own, else a module of the project that lines tokens up.
+
+    Of another module a kernel of 2 or 3 says nothing: convolutional networks halve their volumes so.
+    """
+    made: list[ast.Call] = []
+    for node in walk(klass):
+        if isinstance(node, ast.Call):
+            if _cuts(module, project, node):
+                return node
+            made.append(node)
+    for call in made:
+        symbol = project.resolve(module, call.func)
+        home = project.try_module(symbol.path) if isinstance(symbol, Symbol) else None
+        scope = home.scope_named(symbol.qualname) if home is not None and isinstance(symbol, Symbol) else None
+        if home is None or scope is None or not scope.is_class or "Conv3d" not in home.text:
+            continue
+        if not _LINES_UP.search(home.segment(scope.node)):
+            continue
+        for inner in walk(scope.node):
+            if isinstance(inner, ast.Call) and _cuts(home, project, inner, least=4):
+                return call
+    return None
+
+
+def _cuts(module: Module, project: Project, call: ast.Call, least: int = 2) -> bool:
+    """``Conv3d(c, dim, p, stride=p)``: each voxel in one token. A kernel that is a number is at least so large."""
     if (project.external(module, call.func) or "").rpartition(".")[2] != "Conv3d":
         return False
     given = {k.arg: k.value for k in call.keywords}
@@ -221,7 +250,7 @@ def _cuts(module: Module, project: Project, call: ast.Call) -> bool:
     stride = given.get("stride", call.args[3] if len(call.args) > 3 else None)
     if kernel is None or stride is None or ast.unparse(kernel) != ast.unparse(stride):
         return False
-    return not (isinstance(kernel, ast.Constant) and kernel.value == 1)
+    return not (isinstance(kernel, ast.Constant) and isinstance(kernel.value, int) and kernel.value < least)
 
 
 def _blocks(module: Module, project: Project, klass: ast.AST) -> tuple[ast.Call, Module] | None:
