@@ -38,9 +38,9 @@ class NoCheckpointing(Rule):
     ------------
     Estimates what a transformer over dense volumes keeps for its backward pass. Of MONAI's ``SwinUNETR`` without
     ``use_checkpoint=True`` it knows all numbers once the crop and the width are written down, and reports what passes
-    8 GiB a step. Networks of the project that cut volumes into tokens (a ``Conv3d`` whose stride is its kernel, their own or
-    that of a module of patches) and run blocks of attention over them, with no checkpointing anywhere in their files, are reported with low confidence:
-    how many tokens there are is seldom known before a run.
+    8 GiB a step. Networks of the project that cut volumes into tokens (a ``Conv3d`` whose stride is its kernel, their
+    own or that of a module of patches) and run blocks of attention over them, with no checkpointing anywhere in their
+    files, are reported with low confidence: how many tokens there are is seldom known before a run.
 
     Why it is bad
     -------------
