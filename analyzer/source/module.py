@@ -92,7 +92,8 @@ class Module:
 
     def evidence(self, node: ast.AST, note: str) -> Evidence:
         """A piece of evidence at a node."""
-        return Evidence(self.path, getattr(node, "lineno", 1), note)
+        place = node.target if isinstance(node, ast.comprehension) else node  # a comprehension has no line of its own
+        return Evidence(self.path, getattr(place, "lineno", 1), note)
 
     @cached_property
     def _links(self) -> Links:

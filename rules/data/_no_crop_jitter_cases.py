@@ -98,7 +98,57 @@ class Particles(Dataset):
         return torch.as_tensor(patch)[None]
 """
 
+_SAMPLED = """\
+import numpy as np
+from skimage.measure import label, regionprops
+from torch.utils.data import Dataset
+
+
+class Rois(Dataset):
+    def __init__(self, scans, masks, size=64, per_scan=8):
+        self.scans, self.masks = scans, masks
+        self.size, self.per_scan = size, per_scan
+
+    def __len__(self):
+        return len(self.scans)
+
+    def objects(self, mask):
+        return [tuple(round(x) for x in region.centroid) for region in regionprops(label(mask))]
+
+    def background(self, shape, count):
+        return [tuple(np.random.randint(0, n) for n in shape) for _ in range(count)]
+
+    def crop(self, volume, centre):
+        begin = [max(0, centre[i] - self.size // 2) for i in range(3)]
+        end = [min(volume.shape[i], centre[i] + self.size // 2) for i in range(3)]
+        roi = np.zeros((self.size,) * 3, dtype=volume.dtype)
+        part = volume[begin[0] : end[0], begin[1] : end[1], begin[2] : end[2]]
+        roi[: part.shape[0], : part.shape[1], : part.shape[2]] = part
+        return roi
+
+    def __getitem__(self, index):
+        volume, mask = self.scans[index], self.masks[index]
+        found = self.objects(mask)
+        {centres}
+        return np.stack([self.crop(volume, c) for c in centres]), np.stack([self.crop(mask, c) for c in centres])
+
+
+rois = Rois(*read("train"))
+"""
+_BOTH = "centres = found + self.background(mask.shape, self.per_scan - len(found))"
+
 VALID = [
+    Valid(
+        _SAMPLED.format(
+            centres="near = [tuple(x + np.random.randint(-8, 9) for x in c) for c in found]\n        "
+            + _BOTH.replace("found +", "near +")
+        ),
+        "objects are shifted, and background is drawn",
+    ),
+    Valid(
+        _SAMPLED.format(centres="centres = [np.array(c) + [np.random.randint(-8, 9) for _ in c] for c in found]"),
+        "an array and a list are added number by number",
+    ),
     Valid(
         _lesions(" + np.random.randint(-6, 7)"),
         "a shift is drawn for each axis",
@@ -203,6 +253,20 @@ class Patches(Dataset):
 ]
 
 INVALID = [
+    Invalid(
+        _SAMPLED.format(centres=_BOTH),
+        at=[("train.py", 21)],
+        confidence=Confidence.MEDIUM,
+        why="background is drawn, and every object is in the middle of its crop",
+    ),
+    Invalid(
+        _SAMPLED.format(
+            centres="centres = list(found)\n        centres.extend(self.background(mask.shape, self.per_scan))"
+        ),
+        at=[("train.py", 21)],
+        confidence=Confidence.MEDIUM,
+        why="the same, put beside them by a method",
+    ),
     Invalid(
         _lesions(),
         at=[("train.py", 18)],

@@ -30,6 +30,8 @@ def plan(project: Project, item: Item, crops: list[Centred]) -> dict[str, Any] |
         Plain data, or the reason why there is no fix.
     """
     visit, module = crops[0].visit, crops[0].visit.module
+    if not all(c.is_alone for c in crops):
+        return "the same code cuts crops at places that are drawn: shift the object's centre where it is measured"
     if not all(c.is_clamped for c in crops):
         return _NOT_CLAMPED
     if _is_evaluated(project, item.klass):

@@ -38,6 +38,7 @@ class Centred:
         centre: what the centre is, with the lines that say so.
         size: the size as written there, "" where only its half has a name.
         is_clamped: whether the start is held inside the volume afterwards.
+        is_alone: whether the same code cuts no other items, at places that are drawn.
     """
 
     visit: Visit
@@ -45,6 +46,7 @@ class Centred:
     centre: Known[Position]
     size: str
     is_clamped: bool
+    is_alone: bool = True
 
 
 def centred_crops(flow: Flow, item: Item) -> Iterator[Centred]:
@@ -73,8 +75,9 @@ def _of_function(flow: Flow, visit: Visit) -> Iterator[Centred]:
             continue
         known = Positions(flow).evaluate(op.sub(node.left))
         measured = next((k for k in known if k.what.measured), None)
-        if measured is not None and all(k.what.measured for k in known):
-            yield Centred(visit, op, measured, size, _is_clamped(visit, node))
+        if measured is not None and all(k.what.measured or k.what.is_other for k in known):
+            is_alone = all(k.what.measured for k in known)
+            yield Centred(visit, op, measured, size, _is_clamped(visit, node), is_alone)
 
 
 def half_of(flow: Flow, op: Operand, depth: int = 0) -> str | None:
@@ -175,4 +178,5 @@ def _around(flow: Flow, path: str) -> set[str]:
 
 def _is_random(flow: Flow, visit: Visit, node: ast.Slice) -> bool:
     bounds = [b for b in (node.lower, node.upper) if b is not None]
-    return any(not k.what.measured for b in bounds for k in Positions(flow).evaluate(Operand(b, visit.frame)))
+    known = [k.what for b in bounds for k in Positions(flow).evaluate(Operand(b, visit.frame))]
+    return any(not what.measured and not what.is_other for what in known)

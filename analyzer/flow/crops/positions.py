@@ -4,9 +4,9 @@ from __future__ import annotations
 
 import ast
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
-from ...source.scopes import Binding, key_of
+from ...source.scopes import Binding, Kind, key_of
 from ..empty.arrays import array_call
 from ..empty.selections import is_followed
 from ..items.seeds import DRAWS
@@ -29,10 +29,14 @@ _DEEPEST = 8
 
 @dataclass(frozen=True)
 class Position:
-    """``measured`` on the object (else drawn at random); ``is_vector`` where it still has all of its axes."""
+    """``measured`` on the object (else drawn at random); ``is_vector`` where it still has all of its axes.
+
+    ``is_other``: drawn for other items of the list in which the measured ones are: background beside objects.
+    """
 
     measured: bool
     is_vector: bool = False
+    is_other: bool = False
 
 
 class Positions(Evaluator[Position]):
@@ -42,12 +46,16 @@ class Positions(Evaluator[Position]):
         """Arithmetic, rounding and clamping keep what a position is made of."""
         node = op.node
         if isinstance(node, ast.BinOp):
-            return [*self.evaluate(op.sub(node.left)), *self.evaluate(op.sub(node.right))]
+            left, right = self.evaluate(op.sub(node.left)), self.evaluate(op.sub(node.right))
+            is_joined = isinstance(node.op, ast.Add) and self._is_list(op.sub(node.left))
+            if is_joined and self._is_list(op.sub(node.right)):
+                return _beside(left, right)
+            return [*left, *right]
         if isinstance(node, ast.UnaryOp):
             return self.evaluate(op.sub(node.operand))
         if isinstance(node, (ast.ListComp, ast.GeneratorExp)):
             inside = self.evaluate(op.sub(node.elt))
-            return [Known(Position(k.what.measured, True), k.trail) for k in inside]
+            return [Known(replace(k.what, is_vector=True), k.trail) for k in inside]
         if isinstance(node, (ast.List, ast.Tuple)):
             return [k for e in node.elts for k in self.evaluate(op.sub(e))]
         if isinstance(node, ast.Attribute) and node.attr in ("centroid", "weighted_centroid"):
@@ -60,12 +68,14 @@ class Positions(Evaluator[Position]):
 
     def element(self, known: list[Known[Position]], op: Operand, index: tuple[int, ...]) -> list[Known[Position]]:
         """One axis of a centre is a number."""
-        return [Known(Position(k.what.measured), k.trail) for k in known]
+        return [Known(replace(k.what, is_vector=False), k.trail) for k in known]
 
     def update(self, known: list[Known[Position]], binding: Binding, op: Operand) -> list[Known[Position]]:
         """``centre += shift`` and ``centres.append(centre)`` add what is put in."""
         node = op.node
         if isinstance(node, ast.Call) and binding.value is node and isinstance(node.func, ast.Attribute):
+            if node.func.attr == "extend" and node.args and self._is_list(op.sub(node.args[0])):
+                return _beside(known, self.evaluate(op.sub(node.args[0])))
             if node.func.attr in ("append", "extend") and node.args:
                 return [*known, *self.evaluate(op.sub(node.args[0]))]
             drawn = [self._drawn(op)] if node.func.attr in DRAWS else []
@@ -92,6 +102,21 @@ class Positions(Evaluator[Position]):
             return [*self.evaluate(call.array), *(k for a in call.others for k in self.evaluate(op.sub(a)))]
         return []
 
+    def _is_list(self, op: Operand, depth: int = 0) -> bool:
+        """Whether a value is a list for certain, so that ``+`` puts another one beside it."""
+        node = op.node
+        if depth > _DEEPEST or isinstance(node, (ast.List, ast.ListComp)):
+            return depth <= _DEEPEST
+        if isinstance(node, ast.BinOp):
+            return all(self._is_list(op.sub(n), depth + 1) for n in (node.left, node.right))
+        if isinstance(node, ast.Call):
+            found = list(self.flow.calls.returns(op))
+        elif key_of(node) is not None:
+            found = [s.operand for s in self.flow.sources(op) if s.binding is None or s.binding.kind is not Kind.UPDATE]
+        else:
+            return False
+        return bool(found) and all(o is not None and self._is_list(o, depth + 1) for o in found)
+
     def _is_places(self, op: Operand, depth: int = 0) -> bool:
         """Whether a value is the coordinates of the entries where something holds."""
         node = op.node
@@ -116,3 +141,12 @@ class Positions(Evaluator[Position]):
 
     def _drawn(self, op: Operand) -> Known[Position]:
         return Known(Position(False), (op.module.evidence(op.node, f"`{op.text()}` is drawn at random"),))
+
+
+def _beside(left: list[Known[Position]], right: list[Known[Position]]) -> list[Known[Position]]:
+    """What two lists hold together; where one is measured throughout, what the other draws is for items of its own."""
+    is_apart = any(known and all(k.what.measured or k.what.is_other for k in known) for known in (left, right))
+    return [
+        Known(replace(k.what, is_other=True), k.trail) if is_apart and not k.what.measured else k
+        for k in (*left, *right)
+    ]
