@@ -29,9 +29,9 @@ class NoCropJitter(Rule):
     Looks at ``__getitem__`` of datasets and every function that it reaches, for a window whose start is the centre of
     an object less half of the window (``int(centre) - size // 2``), where the centre is measured on the data: the mean
     position of a mask, ``center_of_mass``, a region's ``centroid``. That other items of the same list are cut at places
-    that are drawn (background beside the objects) changes nothing for the objects. It says nothing where anything random is added, in
-    the same place, in a helper or by a transform (``RandomCrop``, ``RandomAffine``), for evaluation, and for centres
-    that are looked up (a pixel whose own class is asked for must be in the middle).
+    that are drawn (background beside the objects) changes nothing for the objects. It says nothing where anything
+    random is added, in the same place, in a helper or by a transform (``RandomCrop``, ``RandomAffine``), for
+    evaluation, and for centres that are looked up (a pixel whose own class is asked for must be in the middle).
 
     Why it is bad
     -------------
