@@ -295,6 +295,28 @@ for x, y in loader:
         "the part's weights are loaded under the whole's no_grad",
     ),
     Valid(
+        """\
+import torch.nn as nn
+
+
+class Block(nn.Module):
+    def __init__(self, width, with_norm=True, with_shortcut=True):
+        super().__init__()
+        self.conv = nn.Conv2d(width, width, 3, padding=1, bias=False)
+        self.norm = nn.BatchNorm2d(width)
+        self.with_norm, self.with_shortcut = with_norm, with_shortcut
+
+    def forward(self, x):
+        out = self.conv(x)
+        if self.with_norm:
+            out = self.norm(out)
+        if self.with_shortcut:
+            out += x
+        return out.relu()
+""",
+        "where the norm ran, the name is the norm's result",
+    ),
+    Valid(
         {
             "degrade.py": """\
 import torch

@@ -8,7 +8,7 @@ from dataclasses import dataclass
 
 from ...graph.project import Project
 from ...source.module import Module
-from ...source.scopes import Binding
+from ...source.scopes import Binding, key_of
 from ..values.frames import Operand
 from ..values.tensors import constant
 from .fates import End, Fate, fate
@@ -59,7 +59,7 @@ def saved_inputs(
             node = call
         elif not isinstance(node, ast.BinOp):
             continue
-        if module.scope_of(node) is not scope or not _runs_before(node, write, module):
+        if module.scope_of(node) is not scope or not _runs_before(node, write, module) or _gives_away(load, module):
             continue
         end = fate(module, [node], project)  # before the need, which is asked of every caller
         if end.end is End.NOWHERE:
@@ -71,6 +71,13 @@ def saved_inputs(
         if found is None or found[1] is Need.NONE:
             continue
         yield Taken(node, found[0], found[1], end, _is_certain(node, write, module))
+
+
+def _gives_away(load: ast.expr, module: Module) -> bool:
+    """``x = norm(x)``: where it ran, the name is another tensor's, and a write sees the first one only around it."""
+    statement = module.statement(load)
+    targets = statement.targets if isinstance(statement, ast.Assign) else []
+    return any(key_of(t) == key_of(load) for t in targets)
 
 
 def _is_receiver(load: ast.expr, node: ast.AST | None, module: Module) -> bool:
