@@ -296,6 +296,36 @@ for x, y in loader:
     ),
     Valid(
         """\
+import torch
+import torch.nn as nn
+
+
+class Encoder(nn.Module):
+    def __init__(self, width, latent):
+        super().__init__()
+        self.mean = nn.Linear(width, latent)
+        self.log_variance = nn.Linear(width, latent)
+
+    def sample(self, mean, log_variance):
+        std = torch.exp(0.5 * log_variance)
+        if self.training:
+            std = torch.randn_like(std).mul_(std)
+        return std.add_(mean)
+
+    def forward(self, x):
+        return self.sample(self.mean(x), self.log_variance(x))
+
+
+def train(net, loader, optimizer):
+    for x in loader:
+        optimizer.zero_grad()
+        net(x).square().mean().backward()
+        optimizer.step()
+""",
+        "in training the noise is written into; what exp gave is written into in evaluation",
+    ),
+    Valid(
+        """\
 import torch.nn as nn
 
 

@@ -101,11 +101,23 @@ def _may_be_tensor(key: str, scope: Scope, or_list: bool) -> bool:
 
 
 def _before(write: Write, base: ast.expr, module: Module, project: Project) -> list[Binding]:
-    """The bindings that the written name may have right before the write."""
+    """The bindings that the written name may have right before the write, in training."""
     reaching = project.flow.reaching(module.scope_of(write.node))
     if write.how is How.AUGMENTED:
-        return ordered(reaching.changed_from(write.node, str(key_of(base))))
-    return ordered(reaching.at(base) or frozenset())
+        found = ordered(reaching.changed_from(write.node, str(key_of(base))))
+    else:
+        found = ordered(reaching.at(base) or frozenset())
+    return [b for b in found if not any(_replaces(other, b, write, module) for other in found if other is not b)]
+
+
+def _replaces(other: Binding, first: Binding, write: Write, module: Module) -> bool:
+    """Whether training gives a name its other value: ``if self.training: x = noise * x`` between the two."""
+    around = {id(a) for node in (first.node, write.node) for a in module.ancestors(node)}
+    for above in module.ancestors(other.node):
+        if isinstance(above, ast.If) and any(other.node is s for s in above.body):
+            is_training = isinstance(above.test, ast.Attribute) and above.test.attr == "training"
+            return is_training and id(above) not in around and above.lineno > getattr(first.node, "lineno", 0)
+    return False
 
 
 def _of_result(
