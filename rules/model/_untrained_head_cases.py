@@ -270,7 +270,33 @@ class Stack(nn.Module):
 model = Stack()
 """
 
+_LEVELS = """\
+import torch.nn as nn
+
+
+class Levels(nn.Module):
+    def __init__(self, widths=(16, 32, 64)):
+        super().__init__()
+        self.stem = nn.Conv2d(3, widths[0], 3, padding=1)
+        self.level0 = nn.Conv2d(widths[0], widths[1], 3, stride=2, padding=1)
+        self.level1 = nn.Conv2d(widths[1], widths[2], 3, stride=2, padding=1)
+
+    def forward(self, x):
+        x, found = self.stem(x), []
+        for i in range(2):
+            x = getattr(self, {name})(x)
+            found.append(x)
+        return found
+
+
+net = Levels()
+"""
+
 VALID = (
+    Valid(_LEVELS.format(name='"level{}".format(i)'), "looked up by a name that is put together"),
+    Valid(_LEVELS.format(name='f"level{i}"'), "the same"),
+    Valid(_LEVELS.format(name='"level%d" % i'), "the same"),
+    Valid(_LEVELS.format(name="self.order[i]"), "looked up by a name that is not known here"),
     Valid(_SIMCLR, "the output that is dropped feeds the other one"),
     Valid(_MOCO, "a momentum encoder"),
     Valid(_OTHER_FILE, "a head that another file calls"),
@@ -371,6 +397,14 @@ def train(loader, val_loader):
 """
 
 INVALID = (
+    Invalid(
+        _LEVELS.format(name='f"level{i}"').replace(
+            "        self.stem =", "        self.classifier = nn.Linear(widths[2], 10)\n        self.stem ="
+        ),
+        at=[("train.py", 7)],
+        confidence=Confidence.MEDIUM,
+        why="the names that are put together are not this one",
+    ),
     Invalid(
         {"net.py": _NET, "train.py": _TRAIN.format(take="logits, _", loss="criterion(logits, labels)")},
         at=[("net.py", 10)],

@@ -16,6 +16,7 @@ from ...source.reader import Unreadable
 from ...source.scopes import Kind, last_name
 from ..values.functions import returned
 from .gradients import is_off
+from .lookups import looks_up
 from .parts import Part, weighted_parts
 from .sites import calls_of_module
 from .takers import How, Output, Takers
@@ -241,7 +242,7 @@ def _reads_in(part: Part, module: Module, project: Project) -> list[_Use] | None
     """Every read of a part in a file that may run it; None where it is replaced, or looked up by its name."""
     found: list[_Use] = []
     for node in module.nodes:
-        if isinstance(node, ast.Constant) and node.value == part.name and _is_looked_up(module, node):
+        if isinstance(node, ast.Call) and looks_up(module, node, part.name, module is part.module):
             return None
         if not isinstance(node, ast.Attribute) or node.attr != part.name:
             continue
@@ -255,12 +256,6 @@ def _reads_in(part: Part, module: Module, project: Project) -> list[_Use] | None
         if use is not None:
             found.append(use)
     return found
-
-
-def _is_looked_up(module: Module, node: ast.Constant) -> bool:
-    """``getattr(model, "fc")``, and other calls that are given a part's name."""
-    parent = module.parent(node)
-    return isinstance(parent, ast.Call) and last_name(parent.func) in ("getattr", "setattr", "delattr", "get_submodule")
 
 
 def _is_of_other_class(part: Part, module: Module, node: ast.Attribute, project: Project) -> bool:
