@@ -212,7 +212,11 @@ def _finding_row(f: Finding) -> dict[str, Any]:
         "repair": _plain(f.repair),
         "fix": None
         if f.fix is None
-        else [f.fix.applicability.value, f.fix.title, [[e.path, e.start, e.end, e.text] for e in f.fix.edits]],
+        else [
+            f.fix.applicability.value,
+            f.fix.title,
+            [[e.path, e.start, e.end, e.text, e.clears] for e in f.fix.edits],
+        ],
     }
 
 
@@ -242,7 +246,7 @@ def _finding(row: Mapping[str, Any]) -> Finding:
         repair=row["repair"],
         fix=None
         if fix is None
-        else Fix(Applicability(fix[0]), fix[1], tuple(Edit(p, _pair(s), _pair(e), t) for p, s, e, t in fix[2])),
+        else Fix(Applicability(fix[0]), fix[1], tuple(Edit(p, _pair(s), _pair(e), t, c) for p, s, e, t, c in fix[2])),
     )
 
 

@@ -103,10 +103,10 @@ def scan(request: Request) -> Report:
     )
 
 
-def read_project(root: Path, settings: Settings) -> Project:
+def read_project(root: Path, settings: Settings, overlay: Mapping[str, bytes] | None = None) -> Project:
     """A project as a scan sees it, for what asks about its code without looking for bugs."""
     discovery = discover(root, settings.exclude, settings.respect_gitignore)
-    sources = Sources(root)
+    sources = Sources(root, overlay or {})
     files = facts_by_path(read_files(sources, discovery.python, ()))
     scripts = read_console_scripts(sources, discovery)
     return Project(sources, files, DependencyTable(), discovery.others, scripts)

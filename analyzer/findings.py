@@ -82,12 +82,17 @@ class Evidence:
 
 @dataclass(frozen=True, slots=True)
 class Edit:
-    """Replace the span from ``start`` to ``end`` (exclusive) of ``path`` by ``text``."""
+    """Replace the span from ``start`` to ``end`` (exclusive) of ``path`` by ``text``.
+
+    ``clears``: it removes an import that the fix's other edits leave without a use. Such edits hold for a fix that is
+    made alone; where several are made together, what they leave unused is worked out anew.
+    """
 
     path: str
     start: Position
     end: Position
     text: str
+    clears: bool = False
 
 
 @dataclass(frozen=True, slots=True)

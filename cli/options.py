@@ -18,7 +18,7 @@ from ..analyzer.engine import Progress, Request
 from ..analyzer.findings import Confidence, Level
 from ..analyzer.project.settings import BadSettings, Settings, load_settings
 from ..analyzer.rule import Rule
-from ..codemods import all_codemods, pattern_codemod
+from ..codemods import Tidy, all_codemods, pattern_codemod
 from ..rules import BadUserRules, all_rules, mended_by_pattern, user_codemods, user_rules
 from .exits import fail
 from .places import Target, cache_folder, target_of
@@ -142,7 +142,8 @@ def available_codemods(rules: Iterable[Rule]) -> dict[str, Codemod]:
     """mlfix's codemods, and those of the user's rules, by the rules' names."""
     rules = list(rules)
     patterns = dict.fromkeys(mended_by_pattern(rules), pattern_codemod())
-    return {**all_codemods(), **user_codemods(rules), **patterns}
+    users = {name: Tidy(codemod) for name, codemod in user_codemods(rules).items()}
+    return {**all_codemods(), **users, **patterns}
 
 
 def find_rule(rules: Iterable[Rule], name: str) -> Rule:

@@ -43,5 +43,20 @@ class Late:
         self.module = module
 
     def __call__(self, finding, project):  # noqa: ANN001, ANN204 - the signature is Codemod's
-        """What the module's ``fix`` says."""
-        return importlib.import_module(self.module).fix(finding, project)
+        """What the module's ``fix`` says, made tidy."""
+        return Tidy(importlib.import_module(self.module).fix)(finding, project)
+
+
+class Tidy:
+    """A codemod whose fixes take along the imports that they leave without a use, and break what they make too long."""
+
+    def __init__(self, codemod: Codemod) -> None:
+        self.codemod = codemod
+        self.module = codemod.__module__
+
+    def __call__(self, finding, project):  # noqa: ANN001, ANN204 - as above
+        """The codemod's fix, made tidy."""
+        from .long_lines import shortened
+        from .unused_imports import cleared
+
+        return cleared(shortened(self.codemod(finding, project), project), project)

@@ -21,15 +21,17 @@ class Chosen:
 def choose(findings: Iterable[Finding]) -> Chosen:
     """Take fixes in order of place, as long as none of their edits overlaps one already taken.
 
-    Two fixes that ask for the very same edit (an import that both need) share it.
+    Two fixes that ask for the very same edit (an import that both need) share it. Edits that clear imports are left
+    out: which imports are left without a use is a question about all edits of a file.
     """
     taken: list[Finding] = []
     left: list[Finding] = []
     edits: dict[str, list[Edit]] = {}
     for finding in sorted(findings, key=lambda f: f.sort_key):
         assert finding.fix is not None
-        new = [e for e in dict.fromkeys(finding.fix.edits) if e not in edits.get(e.path, ())]
-        if any(_overlap(e, other) for e in new for other in edits.get(e.path, ())):
+        own = [e for e in finding.fix.edits if not e.clears]
+        new = [e for e in dict.fromkeys(own) if e not in edits.get(e.path, ())]
+        if any(overlap(e, other) for e in new for other in edits.get(e.path, ())):
             left.append(finding)
             continue
         taken.append(finding)
@@ -60,7 +62,8 @@ def apply_edits(text: str, edits: Sequence[Edit]) -> str:
     return text
 
 
-def _overlap(first: Edit, second: Edit) -> bool:
+def overlap(first: Edit, second: Edit) -> bool:
+    """Whether two edits of one file are about the same characters, or the same place between two."""
     if first.start == first.end and second.start == second.end:
         return first.start == second.start
     if first.start == first.end or second.start == second.end:

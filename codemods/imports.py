@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import ast
+import re
 import sys
 from collections.abc import Collection, Mapping, Sequence
 
@@ -42,22 +43,58 @@ def without(module: Module, statement: ImportStatement, names: Collection[str]) 
     Returns:
         The new lines, without their indent; empty where no name is left.
     """
-    import libcst as cst
-
-    start, end = line_span(module, statement)
-    lead = indent_of(module, statement)
-    lines = module.text[start:end].splitlines(keepends=True)
-    tree = cst.parse_module("".join(line.removeprefix(lead) for line in lines))
-    line = tree.body[0]
-    assert isinstance(line, cst.SimpleStatementLine)
-    node = line.body[0]
-    assert isinstance(node, (cst.Import, cst.ImportFrom)) and not isinstance(node.names, cst.ImportStar)
-    kept = [a for a, own in zip(node.names, statement.names, strict=True) if bound_name(own, statement) not in names]
-    if not kept:
+    out = [a for a in statement.names if bound_name(a, statement) in names]
+    if len(out) == len(statement.names):
         return ""
-    if kept[-1] is not node.names[-1]:
-        kept[-1] = kept[-1].with_changes(comma=node.names[-1].comma)
-    return tree.with_changes(body=[line.with_changes(body=[node.with_changes(names=kept)])]).code
+    start, end = line_span(module, statement)
+    text, lead = module.text[start:end], indent_of(module, statement)
+    for first, last in reversed(name_cuts(module, statement, out)):
+        text = text[: first - start] + text[last - start :]
+    return "".join(line.removeprefix(lead) for line in text.splitlines(keepends=True))
+
+
+def name_cuts(module: Module, statement: ImportStatement, out: Collection[ast.alias]) -> list[tuple[int, int]]:
+    """Where to cut, so that an import binds some of its names no longer and all else in it stays as it is.
+
+    Args:
+        module: the file.
+        statement: the import.
+        out: some of its names, not all.
+
+    Returns:
+        Spans in :attr:`Module.text`, in order, none of which overlap.
+    """
+    runs: list[list[int]] = []
+    for number, alias in enumerate(statement.names):
+        if alias in out:
+            if runs and runs[-1][-1] == number - 1:
+                runs[-1].append(number)
+            else:
+                runs.append([number])
+    return [_cut(module, statement, run[0], run[-1]) for run in runs]
+
+
+def _cut(module: Module, statement: ImportStatement, first: int, last: int) -> tuple[int, int]:
+    """Where to cut for a run of neighbouring names, not all of the statement's."""
+    names = statement.names
+    start, end = module.span(names[first])[0], module.span(names[last])[1]
+    line, last_line = (module.position(at)[0] for at in (start, end))
+    line_start = module.line_starts[line - 1]
+    rest_start = module.line_starts[last_line - 1]
+    rest = module.line(last_line)[end - rest_start :]
+    has_lines = not module.text[line_start:start].strip() and re.fullmatch(r"\s*,?\s*(#.*)?", rest) is not None
+    if has_lines and module.segment(statement).endswith(")") and last_line < len(module.line_starts):
+        return line_start, module.line_starts[last_line]
+    before = module.span(names[first - 1])[1] if first else None
+    behind = module.span(names[last + 1])[0] if last + 1 < len(names) else None
+    comma = module.text.find(",", end, module.span(statement)[1] if behind is None else behind) + 1
+    if behind is None:
+        assert before is not None
+        # A comment of the name before stays; what closes the bracket then stands on a line of its own.
+        return (line_start, comma or end) if "#" in module.text[before:start] else (before, end)
+    if before is not None and module.position(behind)[0] > last_line and module.position(before)[0] == line:
+        return module.text.index(",", before) + 1, comma
+    return start, behind
 
 
 def bound_name(alias: ast.alias, statement: ImportStatement) -> str:
@@ -198,14 +235,19 @@ def other_loads(
         is_other = isinstance(node, ast.Name) and node.id == name and id(node) not in known
         if is_other and module.scope_of(node).lookup(name) is home:
             return True
-    if home.parent is not None:
-        return False
+    return home.parent is None and taken_elsewhere(project, module.path, name)
+
+
+def taken_elsewhere(project: Project, path: str, name: str) -> bool:
+    """Whether another file imports a name from a file, or reaches it through that file's module."""
     for other, facts in project.files.items():
-        for item in facts.imports if other != module.path else ():
+        for item in facts.imports if other != path else ():
             base, _, last = item.target.rpartition(".")
-            if last in (name, "*") and project.symbols.module_file(other, base or ".") == module.path:
+            if last in (name, "*") and project.symbols.module_file(other, base or ".") == path:
                 return True
-            if item.local == "*" and project.symbols.module_file(other, item.target) == module.path:
+            through = f"{item.target}.{name}"
+            reached = item.local == "*" or any(n == through or n.startswith(f"{through}.") for n in facts.names)
+            if reached and project.symbols.module_file(other, item.target) == path:
                 return True
     return False
 

@@ -8,10 +8,12 @@ from collections import Counter
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 
-from ..analyzer.engine import Report, Request, scan
-from ..analyzer.findings import Applicability, Finding
-from ..analyzer.source.reader import Sources, Unreadable, decode
+from ..analyzer.engine import Report, Request, read_project, scan
+from ..analyzer.findings import Applicability, Edit, Finding
+from ..analyzer.source.reader import Sources, Text, Unreadable, decode
 from .edits import apply_edits, choose
+from .imports import taken_elsewhere
+from .unused_imports import PYTHON_ENDINGS, clearing, opened
 
 MOST_ROUNDS = 100
 Consent = Callable[[Finding, Mapping[str, bytes]], bool]
@@ -142,7 +144,7 @@ class _Session:
         for path, edits in chosen.edits.items():
             try:
                 text = decode(path, Sources(self.request.root, overlay).read(path))
-                new = apply_edits(text.text, edits)
+                new = apply_edits(text.text, [*edits, *self._clearing(text, edits, chosen.taken, overlay)])
                 changed[path] = text.encode(new)
                 broken = _broken(path, new)
             except (Unreadable, ValueError) as error:
@@ -150,6 +152,21 @@ class _Session:
             if broken is not None:
                 return broken
         return _Step(changed, scan(replace(self.request, overlay=changed)), chosen.taken)
+
+    def _clearing(
+        self, text: Text, edits: Sequence[Edit], taken: Iterable[Finding], overlay: Mapping[str, bytes]
+    ) -> list[Edit]:
+        """The removal of the imports of one file that all its edits together leave without a use."""
+        if not text.path.endswith(PYTHON_ENDINGS):
+            return []
+        module = opened(text)
+        found = clearing(module, edits, lambda _: False)
+        alone = {e for f in taken if f.fix is not None for e in f.fix.edits if e.clears}
+        if set(found) <= alone:
+            return found
+        # Only now is it worth reading all other files: which names they take was asked for each fix alone, not for all.
+        project = read_project(self.request.root, self.request.settings, overlay)
+        return clearing(module, edits, lambda name: taken_elsewhere(project, text.path, name))
 
     def _mended_in_turn(self, step: _Step) -> _Step | None:
         """Both fixes, where what a fix newly brought up has one itself (a pin was raised, and the code follows it)."""
@@ -192,7 +209,7 @@ def _twins(findings: Iterable[Finding]) -> dict[tuple[str, str, str, str], list[
 
 def _broken(path: str, text: str) -> str | None:
     """Why a changed file is no longer sound, None if it is."""
-    if not path.endswith((".py", ".pyw")):
+    if not path.endswith(PYTHON_ENDINGS):
         return None
     try:
         with warnings.catch_warnings():

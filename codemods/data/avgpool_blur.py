@@ -15,15 +15,17 @@ from ..surgery import newline_of, remove_statement, replace_span
 NAME = "separable_gaussian"
 GAUSSIAN = '''\
 def {name}(x, sigma, dims):
-    """Gaussian blur along each of the last `dims` axes; its tails end at 4 sigma, edges are repeated."""
+    """Gaussian blur along the last `dims` axes; it ends at 4 sigma, edges are repeated."""
     sigma = max(float(sigma), 1e-3)
     radius = int(4 * sigma + 0.5)
     offsets = {torch}.arange(-radius, radius + 1, dtype={torch}.float32, device=x.device)
     weights = {torch}.softmax(-0.5 * (offsets / sigma) ** 2, dim=0).to(x.dtype)
     for axis in range(-dims, 0):
         rows = x.transpose(axis, -1)
-        padded = {torch}.nn.functional.pad(rows.reshape(-1, 1, rows.size(-1)), (radius, radius), mode="replicate")
-        x = {torch}.nn.functional.conv1d(padded, weights[None, None]).reshape(rows.shape).transpose(axis, -1)
+        flat = rows.reshape(-1, 1, rows.size(-1))
+        padded = {torch}.nn.functional.pad(flat, (radius, radius), mode="replicate")
+        blurred = {torch}.nn.functional.conv1d(padded, weights[None, None])
+        x = blurred.reshape(rows.shape).transpose(axis, -1)
     return x
 
 

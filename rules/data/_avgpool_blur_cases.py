@@ -6,17 +6,21 @@ from ...analyzer.findings import Confidence
 from ...analyzer.rule import Invalid, Valid
 
 _HEAD = "import math\n\nimport torch\nimport torch.nn as nn\nimport torch.nn.functional as F\n\n\n"
+_WITHOUT_F = _HEAD.replace("import torch.nn.functional as F\n", "")
+_CLEARED = _WITHOUT_F.removeprefix("import math\n\n")
 _GAUSSIAN = '''\
 def separable_gaussian(x, sigma, dims):
-    """Gaussian blur along each of the last `dims` axes; its tails end at 4 sigma, edges are repeated."""
+    """Gaussian blur along the last `dims` axes; it ends at 4 sigma, edges are repeated."""
     sigma = max(float(sigma), 1e-3)
     radius = int(4 * sigma + 0.5)
     offsets = torch.arange(-radius, radius + 1, dtype=torch.float32, device=x.device)
     weights = torch.softmax(-0.5 * (offsets / sigma) ** 2, dim=0).to(x.dtype)
     for axis in range(-dims, 0):
         rows = x.transpose(axis, -1)
-        padded = torch.nn.functional.pad(rows.reshape(-1, 1, rows.size(-1)), (radius, radius), mode="replicate")
-        x = torch.nn.functional.conv1d(padded, weights[None, None]).reshape(rows.shape).transpose(axis, -1)
+        flat = rows.reshape(-1, 1, rows.size(-1))
+        padded = torch.nn.functional.pad(flat, (radius, radius), mode="replicate")
+        blurred = torch.nn.functional.conv1d(padded, weights[None, None])
+        x = blurred.reshape(rows.shape).transpose(axis, -1)
     return x
 
 
@@ -30,7 +34,7 @@ def gaussian_blur(images, sigma):
 """
 )
 _SAME_FIXED = (
-    _HEAD
+    _CLEARED
     + _GAUSSIAN
     + """\
 def gaussian_blur(images, sigma):
@@ -56,7 +60,7 @@ class Augmenter:
 '''
 )
 _HELPER_FIXED = (
-    _HEAD
+    _WITHOUT_F
     + _GAUSSIAN
     + '''\
 class Augmenter:
@@ -166,7 +170,7 @@ def random_gaussian_blur(x, generator):
     return F.avg_pool2d(x, kernel_size=2 * round(sigma) + 1, stride=1, padding=round(sigma))
 """,
         at=[("train.py", 10)],
-        fixed=_HEAD
+        fixed=_WITHOUT_F
         + _GAUSSIAN
         + """\
 def random_gaussian_blur(x, generator):

@@ -604,7 +604,6 @@ class Utterances(Dataset):
         at=[("train.py", 19)],
         fixed="""\
 import random
-import zlib
 
 import torch
 import torchaudio

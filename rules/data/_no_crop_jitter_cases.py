@@ -30,8 +30,10 @@ class Lesions(Dataset):
 
 
 def _lesions(added: str = "", before: str = "") -> str:
+    opening, gap, closing = ("\n            ", "\n            ", ",\n        ") if added else ("", " ", "")
     starts = [
-        f"        {axis} = min(max(int(c{axis}) - self.size // 2{added}, 0), volume.shape[{n}] - self.size)"
+        f"        {axis} = min({opening}max(int(c{axis}) - self.size // 2{added}, 0),"
+        f"{gap}volume.shape[{n}] - self.size{closing})"
         for n, axis in enumerate("zyx")
     ]
     return _LESIONS.format(starts="\n".join([*([before] if before else []), *starts]))
@@ -302,8 +304,16 @@ INVALID = [
         at=[("train.py", 23)],
         fixed=_PROPS.format(
             body="""jitter = min(8, self.size // 4)
-        top = np.clip(y - self.size // 2 + int(torch.randint(-jitter, jitter + 1, ())), 0, image.shape[0] - self.size)
-        left = np.clip(x - self.size // 2 + int(torch.randint(-jitter, jitter + 1, ())), 0, image.shape[1] - self.size)
+        top = np.clip(
+            y - self.size // 2 + int(torch.randint(-jitter, jitter + 1, ())),
+            0,
+            image.shape[0] - self.size,
+        )
+        left = np.clip(
+            x - self.size // 2 + int(torch.randint(-jitter, jitter + 1, ())),
+            0,
+            image.shape[1] - self.size,
+        )
         patch = image[top : top + self.size, left : left + self.size]"""
         )
         .replace("half=32", "size=64")

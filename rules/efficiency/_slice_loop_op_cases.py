@@ -12,6 +12,7 @@ import torch.nn.functional as F
 
 
 """
+_CLEARED = _HEAD.removeprefix("import torch\n")
 _LOOP = (
     _HEAD
     + """\
@@ -31,7 +32,7 @@ class Blur:
 """
 )
 _FOLDED = (
-    _HEAD
+    _CLEARED
     + """\
 class Blur:
     def __call__(self, raw, size):
@@ -167,9 +168,9 @@ INVALID = (
         at=[("train.py", 8)],
         fixed=_FRAMES.replace(
             'torch.stack([F.interpolate(video[:, i], scale_factor=0.5, mode="bilinear") for i in range(t)], dim=1)',
-            'F.interpolate(video.flatten(0, 1), scale_factor=0.5, mode="bilinear")'
+            'F.interpolate(\n        video.flatten(0, 1), scale_factor=0.5, mode="bilinear"\n    )'
             ".unflatten(0, (video.size(0), video.size(1)))",
-        ),
+        ).removeprefix("import torch\n"),
         why="every frame of a video",
     ),
     Invalid(_ENCODER, at=[("train.py", 13)], confidence=Confidence.MEDIUM, why="a layer with a batch norm: no fix"),
@@ -201,7 +202,7 @@ class TiDE(nn.Module):
         at=[("train.py", 7)],
         fixed={
             "ops.py": "import torch.nn.functional as F\n\n\ndef half(image):\n    return F.max_pool2d(F.relu(image), 2)\n",
-            "train.py": "import torch\nfrom ops import half\n\n\ndef shrink(x):\n"
+            "train.py": "from ops import half\n\n\ndef shrink(x):\n"
             "    rows = half(x.transpose(1, 2).flatten(0, 1))\n"
             "    return rows.unflatten(0, (x.size(0), x.size(2))).transpose(1, 2)\n",
         },

@@ -306,9 +306,6 @@ def project(points, heading):
 """,
         at=[("train.py", 11)],
         fixed="""\
-import torch
-
-
 def project(points, heading):
     \"\"\"Rotate points.
 

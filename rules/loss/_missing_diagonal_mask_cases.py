@@ -681,7 +681,9 @@ class SupConLoss(nn.Module):
         logits = anchor_dot_contrast - logits_max.detach()
         mask = mask.repeat(anchor_count, contrast_count)
         exp_logits = torch.exp(logits)
-        self_pairs = torch.eye(exp_logits.size(-2), exp_logits.size(-1), dtype=torch.bool, device=exp_logits.device)
+        self_pairs = torch.eye(
+            exp_logits.size(-2), exp_logits.size(-1), dtype=torch.bool, device=exp_logits.device
+        )
         log_prob = logits - torch.log(exp_logits.masked_fill(self_pairs, 0).sum(1, keepdim=True))
         mean_log_prob_pos = (mask * log_prob).sum(1) / mask.sum(1)
         return -mean_log_prob_pos.view(anchor_count, batch_size).mean()
@@ -714,7 +716,9 @@ def contrastive_loss(hidden1, hidden2, temperature=1.0):
     logits_aa = torch.matmul(hidden1, hidden1.transpose(0, 1)) / temperature
     logits_ab = torch.matmul(hidden1, hidden2.transpose(0, 1)) / temperature
     self_pairs = torch.eye(logits_aa.size(-1), dtype=torch.bool, device=logits_aa.device)
-    return F.cross_entropy(torch.cat([logits_ab, logits_aa.masked_fill(self_pairs, float("-inf"))], dim=1), labels)
+    return F.cross_entropy(
+        torch.cat([logits_ab, logits_aa.masked_fill(self_pairs, float("-inf"))], dim=1), labels
+    )
 """,
         Confidence.HIGH,
         "similarities within a view beside those between views",
@@ -767,7 +771,9 @@ class Loss(nn.Module):
     def forward(self, z, target):
         similarity = pairwise(z, 0.07)
         self_pairs = torch.eye(similarity.size(-1), dtype=torch.bool, device=similarity.device)
-        return self.ce(similarity.masked_fill(self_pairs, torch.finfo(similarity.dtype).min), target)
+        return self.ce(
+            similarity.masked_fill(self_pairs, torch.finfo(similarity.dtype).min), target
+        )
 """,
         },
         Confidence.MEDIUM,

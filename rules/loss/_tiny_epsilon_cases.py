@@ -193,15 +193,17 @@ INVALID = (
         ),
         at=[("train.py", 9)],
         fixed=_KL.format(
-            body="        probs = F.softmax(logits, 1)\n        nll_loss = (-target * torch.log(probs.clamp_min("
-            "torch.finfo(probs.dtype).tiny))).sum(1).mean()\n        return nll_loss"
+            body="        probs = F.softmax(logits, 1)\n        nll_loss = (\n            -target * torch.log("
+            "probs.clamp_min(torch.finfo(probs.dtype).tiny))\n        ).sum(1).mean()\n        return nll_loss"
         ),
         why="0 * -inf where the target is 0 as well",
     ),
     Invalid(
         _KL.format(body="        return F.kl_div(torch.log(F.softmax(logits, dim=1)), target)"),
         at=[("train.py", 8)],
-        fixed=_KL.format(body="        return F.kl_div(F.log_softmax(logits, dim=1), target)"),
+        fixed=_KL.format(body="        return F.kl_div(F.log_softmax(logits, dim=1), target)").removeprefix(
+            "import torch\n"
+        ),
         why="the logarithm of a softmax, written in one",
     ),
     Invalid(
@@ -213,7 +215,9 @@ INVALID = (
     Invalid(
         _KL.format(body="        return -(target * torch.log(torch.sigmoid(logits))).mean()"),
         at=[("train.py", 8)],
-        fixed=_KL.format(body="        return -(target * nn.functional.logsigmoid(logits)).mean()"),
+        fixed=_KL.format(body="        return -(target * nn.functional.logsigmoid(logits)).mean()").removeprefix(
+            "import torch\n"
+        ),
         why="the logarithm of a sigmoid",
     ),
     Invalid(
@@ -222,8 +226,8 @@ INVALID = (
         ),
         at=[("train.py", 9)],
         fixed=_KL.format(
-            body="        p = torch.sigmoid(logits)\n        return -(target * torch.log(p + 1e-7) + (1 - target) * torch.log((1 - p)"
-            ".clamp_min(torch.finfo(p.dtype).tiny))).mean()"
+            body="        p = torch.sigmoid(logits)\n        return -(\n            target * torch.log(p + 1e-7)\n"
+            "            + (1 - target) * torch.log((1 - p).clamp_min(torch.finfo(p.dtype).tiny))\n        ).mean()"
         ),
         why="one of both sides has no floor",
     ),

@@ -325,7 +325,6 @@ class LogitLayer(nn.Sequential):
 """,
             "net.py": """\
 import torch
-from blocks import LogitLayer
 from torch import nn
 
 

@@ -39,6 +39,14 @@ def _monai(width: int = 48, side: int = 96, samples: int = 4, batch: int = 1, sh
     return _MONAI.format(width=width, side=side, samples=samples, batch=batch, shape=shape, option=option)
 
 
+def _switched_on(text: str) -> str:
+    """The construction on lines of its own, with the option."""
+    start, inside, end = text.partition("SwinUNETR(img_size" if "img_size" in text else "SwinUNETR(in_channels")
+    arguments, call, rest = end.partition(").cuda()")
+    first = inside.partition("(")[2]
+    return f"{start}SwinUNETR(\n    {first}{arguments}, use_checkpoint=True\n{call}{rest}"
+
+
 _OWN = """import torch
 from torch import nn
 {imports}
@@ -202,13 +210,11 @@ VALID = (
 )
 
 INVALID = (
-    Invalid(
-        _monai(), at=[("train.py", 20)], fixed=_monai(option=", use_checkpoint=True"), confidence=Confidence.MEDIUM
-    ),
+    Invalid(_monai(), at=[("train.py", 20)], fixed=_switched_on(_monai()), confidence=Confidence.MEDIUM),
     Invalid(
         _monai(samples=1, batch=4),
         at=[("train.py", 20)],
-        fixed=_monai(samples=1, batch=4, option=", use_checkpoint=True"),
+        fixed=_switched_on(_monai(samples=1, batch=4)),
         confidence=Confidence.MEDIUM,
     ),
     Invalid(
@@ -220,9 +226,7 @@ INVALID = (
     Invalid(
         _monai(width=24, side=96, samples=4, batch=2, shape="img_size=(96, 96, 96), "),
         at=[("train.py", 20)],
-        fixed=_monai(
-            width=24, side=96, samples=4, batch=2, shape="img_size=(96, 96, 96), ", option=", use_checkpoint=True"
-        ),
+        fixed=_switched_on(_monai(width=24, side=96, samples=4, batch=2, shape="img_size=(96, 96, 96), ")),
         confidence=Confidence.MEDIUM,
     ),
     Invalid(_own(), at=[("train.py", 18)], confidence=Confidence.LOW),

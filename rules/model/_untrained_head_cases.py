@@ -332,7 +332,7 @@ EMBEDDING_WEIGHT = 0.1  # of the embedding's loss, beside the others
 
 
 def embedding_loss(embeddings, labels, temperature=0.1):
-    \"\"\"Supervised contrastive loss (Khosla et al. 2020) of a batch; 0 where no two rows have a label in common.\"\"\"
+    \"\"\"Supervised contrastive loss (Khosla et al. 2020); 0 where no two rows share a label.\"\"\"
     embeddings = torch.nn.functional.normalize(embeddings.float(), dim=1)
     similarity = embeddings @ embeddings.t() / temperature
     self_pairs = torch.eye(len(labels), dtype=torch.bool, device=labels.device)

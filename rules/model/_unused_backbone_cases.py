@@ -213,7 +213,9 @@ INVALID: Sequence[Invalid] = [
     Invalid(
         _COMMENTED,
         at=[("net/factory.py", 6)],
-        fixed=_with(_COMMENTED, factory=_COMMENTED["net/factory.py"].replace("= Mixer(", "= MixerModel(")),
+        fixed=_with(
+            _COMMENTED, factory=_COMMENTED["net/factory.py"].replace("= Mixer(", "= MixerModel(").replace("Mixer, ", "")
+        ),
         why="the construction is commented out, its import is left, and a namesake is built",
     ),
     Invalid(

@@ -200,7 +200,7 @@ INVALID = (
         [("train.py", 18)],
         _loop(
             "CosineAnnealingLR",
-            "scheduler = CosineAnnealingLR(optimizer, T_max=args.epochs * math.ceil(len(loader) / args.accumulate))",
+            "scheduler = CosineAnnealingLR(\n    optimizer, T_max=args.epochs * math.ceil(len(loader) / args.accumulate)\n)",
             _DIVIDED_STEP,
         ).replace("import argparse\n", "import math\nimport argparse\n"),
         why="planned in batches, moved once in accumulate of them",
@@ -304,8 +304,8 @@ INVALID = (
         [("train.py", 18)],
         _loop(
             "OneCycleLR",
-            "scheduler = OneCycleLR(optimizer, max_lr=0.1, epochs=args.epochs, "
-            "steps_per_epoch=math.ceil(len(loader) / args.accumulate))",
+            "scheduler = OneCycleLR(\n    optimizer,\n    max_lr=0.1,\n    epochs=args.epochs,\n"
+            "    steps_per_epoch=math.ceil(len(loader) / args.accumulate),\n)",
             """\
     ready = (i + 1) % args.accumulate == 0 or i + 1 == len(loader)
     if ready:

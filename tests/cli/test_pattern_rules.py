@@ -205,7 +205,7 @@ def test_any_file_is_read_or_says_why_not(text: str) -> None:
     ],
 )
 def test_a_fix_means_what_it_says(tmp_path: Path, pattern: str, fix: str, code: str, expected: str) -> None:
-    head = "import torch\n"
+    head = "import torch\nprint(torch)\n"
     assert after(tmp_path, rule(pattern=pattern, fix=fix), f"{head}{code}\n") == f"{head}{expected}\n"
     crlf = f"{head}{code}\n".replace("\n", "\r\n")
     assert after(tmp_path, rule(pattern=pattern, fix=fix), crlf) == f"{head}{expected}\n".replace("\n", "\r\n")
@@ -215,8 +215,8 @@ def test_a_fix_means_what_it_says(tmp_path: Path, pattern: str, fix: str, code: 
     ("code", "expected"),
     [
         ("import torch as th\nth.f(1)\n", "import torch as th\nth.amp.g(1)\n"),
-        ("from torch import f, amp\nf(1)\n", "from torch import f, amp\namp.g(1)\n"),
-        ("from torch import f\nf(1)\n", "import torch\nfrom torch import f\ntorch.amp.g(1)\n"),
+        ("from torch import f, amp\nf(1)\n", "from torch import amp\namp.g(1)\n"),
+        ("from torch import f\nf(1)\n", "import torch\ntorch.amp.g(1)\n"),
     ],
 )
 def test_a_fix_uses_the_names_of_the_file(tmp_path: Path, code: str, expected: str) -> None:
@@ -312,9 +312,9 @@ def parses(code: str) -> bool:
 @settings(suppress_health_check=[HealthCheck.function_scoped_fixture], deadline=None, max_examples=60)
 def test_brackets_keep_the_meaning(value: str, fix: str, around: str) -> None:
     """What a fix makes is what one gets with every part in brackets."""
+    head = "import torch\nprint(torch)\n"
     with tempfile.TemporaryDirectory() as folder:
-        made = after(
-            Path(folder), rule(pattern="torch.f($X)", fix=fix), f"import torch\n{around.format(f'torch.f({value})')}\n"
-        )
+        code = f"{head}{around.format(f'torch.f({value})')}\n"
+        made = after(Path(folder), rule(pattern="torch.f($X)", fix=fix), code)
     meant = around.format(f"({fix.replace('$X', f'({value})')})")
-    assert ast.dump(ast.parse(made)) == ast.dump(ast.parse(f"import torch\n{meant}\n"))
+    assert ast.dump(ast.parse(made)) == ast.dump(ast.parse(f"{head}{meant}\n"))

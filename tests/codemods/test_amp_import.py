@@ -122,7 +122,7 @@ def unbound(source: str) -> set[str]:
             "torch==2.0.0",
             "from torch.amp import (autocast,  # casts\n                       GradScaler)  # scales\nwith autocast('cuda'):\n"
             "    scaler = GradScaler()\n",
-            "from torch.amp import (autocast)  # scales\nfrom torch.cuda.amp import GradScaler\nwith autocast('cuda'):\n"
+            "from torch.amp import (autocast,  # casts\n)  # scales\nfrom torch.cuda.amp import GradScaler\nwith autocast('cuda'):\n"
             "    scaler = GradScaler()\n",
         ),
         (

@@ -2,11 +2,11 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 
 from mlfix.analyzer.checking import check_file, check_project, number_occurrences
-from mlfix.analyzer.findings import Applicability, Finding
+from mlfix.analyzer.findings import Applicability, Edit, Finding
 from mlfix.analyzer.graph.project import Project
 from mlfix.analyzer.project.dependencies import is_dependency_file, read_dependencies
 from mlfix.analyzer.reading import facts_by_path, read_file
@@ -14,8 +14,16 @@ from mlfix.analyzer.rule import Files, Rule
 from mlfix.analyzer.source.reader import Sources
 from mlfix.codemods import all_codemods
 from mlfix.codemods.edits import apply_edits, choose
+from mlfix.codemods.imports import taken_elsewhere
+from mlfix.codemods.unused_imports import clearing
 
 MOST_ROUNDS = 10
+
+
+def _clearing(project: Project, path: str, edits: Sequence[Edit]) -> list[Edit]:
+    if not path.endswith(".py"):
+        return []
+    return clearing(project.module(path), edits, lambda name: taken_elsewhere(project, path, name))
 
 
 def as_files(source: Files) -> dict[str, str]:
@@ -62,6 +70,7 @@ def fixed_files(root: Path, files: Mapping[str, str], rule: Rule) -> dict[str, s
         ]
         if not findings:
             return texts
+        project = project_of(root, texts, rule)
         for path, edits in choose(findings).edits.items():
-            texts[path] = apply_edits(texts[path], edits)
+            texts[path] = apply_edits(texts[path], [*edits, *_clearing(project, path, edits)])
     raise AssertionError("the fixes of this rule never come to an end")
