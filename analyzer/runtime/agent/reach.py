@@ -52,7 +52,7 @@ class Reach:
         path = self._path(code.co_filename)
         if path not in self._paths:
             return False
-        lines = {line for _, _, line in code.co_lines()} if hasattr(code, "co_lines") else _old_lines(code)
+        lines = lines_of(code)
         return any(p == path and n in lines for p, n in self.missing)
 
     def _path(self, filename: str) -> str:
@@ -72,7 +72,10 @@ class Reach:
         return self._line
 
 
-def _old_lines(code: CodeType) -> Set[int]:
+def lines_of(code: CodeType) -> Set[Optional[int]]:
+    """The lines that a function's own code runs."""
+    if hasattr(code, "co_lines"):
+        return {line for _, _, line in code.co_lines()}
     import dis
 
     return {line for _, line in dis.findlinestarts(code)}

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Mapping
+from pathlib import Path
 from typing import Any
 
 import pytest
@@ -146,6 +147,34 @@ def test_calls_are_counted_by_line(traces: Mapping[str, Trace]) -> None:
     assert loop.value == 3 * 32
     assert "Loop.forward calls torch 96 times" in loop.why
     assert plain.value <= 2
+
+
+BUSY = f"""
+class Busy(Net):
+    def gate(self, x):
+        y = torch.sigmoid(x)
+        return y
+    def forward(self, x):
+        for i in range(3):
+{chr(10).join("            x = torch.tanh(x)" for _ in range(30))}
+        return super().forward(self.gate(x))
+main(Busy())
+"""
+
+
+@needs_torch
+@pytest.mark.slow
+def test_the_lines_of_a_fix_on_trial_are_told_among_busier_ones(tmp_path: Path) -> None:
+    source = f"{HEAD}\n{BUSY}"
+    line = source.splitlines().index("        return y") + 1
+    sites = {}
+    for name, lines in (("told", (line,)), ("not told", ())):
+        path = str(tmp_path / name / "program" / "train.py")
+        reach = {path: lines} if lines else {}
+        trace = run_programs({name: source}, tmp_path, steps=2, probes=NAMES, reach=reach)[name]
+        sites[name] = [(place.partition(" ")[2], count) for place, count, _ in trace.events("loop-calls")[-1]["sites"]]
+    assert sites["told"] == [*sites["not told"], ("Busy.gate", 1)]
+    assert len(sites["not told"]) == 20 and {count for _, count in sites["not told"]} == {3}
 
 
 def step(taken: int, **parts: float) -> dict[str, Any]:

@@ -3,11 +3,12 @@
 from __future__ import annotations
 
 import os
-from types import FrameType
-from typing import TYPE_CHECKING, Any, Dict, Mapping, Optional, Tuple
+from types import CodeType, FrameType
+from typing import TYPE_CHECKING, Any, Dict, Mapping, Optional, Set, Tuple
 
 from ..probe import Probe, Reading, not_seen
 from ..probe import healthy as well
+from ..reach import lines_of
 
 if TYPE_CHECKING:
     from ..session import Session
@@ -25,9 +26,9 @@ class LoopCalls(Probe):
     What it measures
     ----------------
     The calls of torch functions between one backward pass and the next, by the line of the user's code that makes them:
-    an exact count. Calls that a library makes for a line (a module of torch, a model of another package) are in the
-    total, and not in the line's own; those that make a batch count nowhere. The value is the count of the line that
-    calls torch most often itself.
+    an exact count, for the busiest lines and for every line of a function that a fix on trial changes. Calls that a
+    library makes for a line (a module of torch, a model of another package) are in the total, and not in the line's
+    own; those that make a batch count nowhere. The value is the count of the line that calls torch most often itself.
 
     Healthy
     -------
@@ -46,7 +47,8 @@ class LoopCalls(Probe):
 
     def on_start(self, session: Session) -> None:
         """Count from the beginning."""
-        self.own: Dict[Tuple[Any, int], Dict[str, int]] = {}
+        self.own: Dict[Tuple[CodeType, int], Dict[str, int]] = {}
+        self.on_trial: Dict[str, Set[int]] = {os.path.realpath(p): set(n) for p, n in session.settings.reach.items()}
         self.total = 0
         self.is_over = False
 
@@ -66,15 +68,21 @@ class LoopCalls(Probe):
         """The forward pass is over."""
         if self.is_over or session.micro + 1 not in COUNTED:
             return
+        places = sorted(self.own, key=lambda place: -sum(self.own[place].values()))
+        told = [p for rank, p in enumerate(places) if rank < TOP or self._is_on_trial(p[0])]
         rows = [
-            [session.sites.describe(*place), sum(n.values()), max(n, key=n.__getitem__)]
-            for place, n in self.own.items()
+            [session.sites.describe(*p), sum(self.own[p].values()), max(self.own[p], key=self.own[p].__getitem__)]
+            for p in told
         ]
-        rows.sort(key=lambda row: -row[1])
-        session.emit(self.name, calls=self.total, sites=rows[:TOP])
+        session.emit(self.name, calls=self.total, sites=rows)
         self.is_over = session.micro + 1 == COUNTED[-1]
         if self.is_over:
             session.dismiss(self, "on_call", "on_backward", "on_backward_done")
+
+    def _is_on_trial(self, code: CodeType) -> bool:
+        """Whether a function holds lines that a fix on trial changes."""
+        lines = self.on_trial.get(os.path.realpath(code.co_filename))
+        return lines is not None and not lines.isdisjoint(lines_of(code))
 
     def on_backward_done(self, session: Session) -> None:
         """The next forward pass begins."""
