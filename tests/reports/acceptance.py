@@ -36,6 +36,21 @@ class Moved:
 
 
 @dataclass(frozen=True)
+class Probed:
+    """For what no line of code shows: found and proved by a probe of whole runs.
+
+    ``options`` are the program's as is; ``advised`` is the change that the probe's advice comes to, as a file, its text
+    and the new one, with the program's options for the run that shows it.
+    """
+
+    probe: str
+    unit: str
+    options: tuple[str, ...]
+    advised: tuple[str, str, str]
+    advised_options: tuple[str, ...]
+
+
+@dataclass(frozen=True)
 class Unshown:
     """For advice on what no short run on a CPU can show; ``why`` stands in the table."""
 
@@ -55,7 +70,7 @@ class Bug:
     rule: str
     path: str
     scope: str
-    proof: Verified | Moved | Unshown
+    proof: Verified | Moved | Probed | Unshown
     is_advised: bool = False
 
     def __str__(self) -> str:
@@ -114,6 +129,21 @@ class Report:
             self._verdicts[options] = json.loads(done)["verdicts"]
         return self._verdicts[options]
 
+    def probed(self, proof: Probed, is_advised: bool) -> dict[str, Any]:
+        """What a probe says of a whole run, as is or with what it advises."""
+        root, options = self.as_is, proof.options
+        if is_advised:
+            root, options = copy_example(self.example, self.folder / f"advised-{proof.probe}"), proof.advised_options
+            path, old, new = proof.advised
+            text = (root / path).read_text()
+            assert text.count(old) == 1
+            (root / path).write_text(text.replace(old, new))
+        done = self._mlfix(
+            "probe", "--steps", "2000", "--epochs-cut", "0", "--format", "json", "--", sys.executable,
+            self.command[0], *options, at=root,
+        )  # fmt: skip
+        return next(r for r in json.loads(done)["runs"][0]["readings"] if r["probe"] == proof.probe)
+
     def unlisted(self) -> list[str]:
         """Findings that are no row of the report."""
         listed = {(b.rule, b.path, b.scope) for b in self.bugs}
@@ -156,6 +186,9 @@ def check(report: Report, bug: Bug, record: Callable[[str, object], None]) -> No
     """
     record("report", report.example)
     record("bug", f"{bug.number} {bug.what}")
+    if isinstance(bug.proof, Probed):
+        _check_probed(report, bug.proof, record)
+        return
     found = report.at(report.findings, bug, report.as_is)
     assert found, f"not found; the scan says {[(f['rule'], f['path'], f['line']) for f in report.findings]}"
     record("found", f"{bug.rule} {bug.path}:{found[0]['line']}")
@@ -168,6 +201,16 @@ def check(report: Report, bug: Bug, record: Callable[[str, object], None]) -> No
     record("proved", "".join(proofs(report, bug, found)))
 
 
+def _check_probed(report: Report, proof: Probed, record: Callable[[str, object], None]) -> None:
+    before = report.probed(proof, is_advised=False)
+    assert before["status"] == "unhealthy", before["why"]
+    record("found", f"probe {proof.probe}")
+    after = report.probed(proof, is_advised=True)
+    record("mended", "advice")
+    assert after["status"] == "healthy", after["why"]
+    record("proved", f"{proof.unit} {_short(before['value'])} -> {_short(after['value'])}")
+
+
 def proofs(report: Report, bug: Bug, found: list[dict[str, Any]]) -> Iterator[str]:
     """What was measured, in words.
 
@@ -175,6 +218,7 @@ def proofs(report: Report, bug: Bug, found: list[dict[str, Any]]) -> Iterator[st
         AssertionError: it does not prove the mending.
     """
     proof = bug.proof
+    assert not isinstance(proof, Probed)
     if isinstance(proof, Verified):
         marks = {f["fingerprint"] for f in found}
         verdicts = [v for v in report.verdicts(proof.options) if v["fingerprint"] in marks]

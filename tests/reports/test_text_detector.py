@@ -7,7 +7,7 @@ from typing import Any
 import pytest
 
 from ..examples.programs import NO_TORCH
-from .acceptance import Bug, Moved, Report, Unshown, Verified, check, rows_of
+from .acceptance import Bug, Moved, Probed, Report, Unshown, Verified, check, rows_of
 
 pytest.importorskip("torch", reason=NO_TORCH)
 pytest.importorskip("PIL", reason="the text-detection example needs pillow, which is not installed here")
@@ -44,6 +44,14 @@ BUGS = (
     Bug(
         "4", "another config than the one asked for", "config-drift", "train.py", "parse_args",
         Unshown("a run does as its code says; the config that it keeps is shown to be the other one by the example's tests"),
+        is_advised=True,
+    ),
+    Bug(
+        "5", "training stops before the epochs that were asked for", "planned-steps", "", "",
+        Probed(
+            "planned-steps", "epochs / epochs asked for", ("--epochs", "4"),
+            ("configs/base.yaml", "max_steps: 50", "max_steps: 96"), ("--epochs", "3"),
+        ),
         is_advised=True,
     ),
 )  # fmt: skip

@@ -83,7 +83,7 @@ def given(trace: Any, sched: Mapping[str, Any]) -> Optional[Given]:
     if is_finished and not any(e.get("cut") for e in passes) and not trace.events("replay"):
         return Given(sched["calls"], sched["calls"], "run")
     loops = _own_loops(sched)
-    place = _loader_loop(loops, bool(passes))
+    place = loader_loop(loops, bool(passes))
     outer = loops[place + 1 :] if place is not None else loops
     epochs = _product(outer)
     if place is None and not loops:
@@ -137,7 +137,7 @@ def _own_loops(sched: Mapping[str, Any]) -> List[Mapping[str, Any]]:
     ]
 
 
-def _loader_loop(loops: List[Mapping[str, Any]], has_passes: bool) -> Optional[int]:
+def loader_loop(loops: List[Mapping[str, Any]], has_passes: bool) -> Optional[int]:
     """The place of the loop over the training loader; a loop over something unknown is taken for it if it is alone."""
     certain = [i for i, loop in enumerate(loops) if loop["kind"] == "loader"]
     if certain:

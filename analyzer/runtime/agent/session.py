@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import sys
 import time
 import traceback
 import weakref
@@ -114,7 +115,8 @@ class Session:
             return
         self.is_finished = True
         if not self.stopping.why and self.micro:
-            self.emit("stop", why="finished", hard=False)
+            is_broken_off = isinstance(getattr(sys, "last_value", None), KeyboardInterrupt)
+            self.emit("stop", why="interrupted" if is_broken_off else "finished", hard=False)
         for finisher in self.finishers:
             self.guarded("agent", finisher)
         self.tell("on_stop")

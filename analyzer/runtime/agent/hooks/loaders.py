@@ -79,6 +79,7 @@ class Pass:
         self.batches = 0
         self.handed_at = 0.0
         self.is_cut = False
+        self.is_exhausted = False
         self.is_over = False
         self._length = _length(loader)
         self._replay = Replay(session, roles, loader)
@@ -119,6 +120,7 @@ class Pass:
         try:
             batch = self._replay.next(self._iterator)
         except StopIteration:
+            self.is_exhausted = True
             self.finish()
             raise
         finally:
@@ -162,6 +164,7 @@ class Pass:
             index=self.index,
             batches=self.batches,
             cut=self.is_cut,
+            left=not (self.is_cut or self.is_exhausted or self.batches == self._length),
             **_sampling(loader),
         )
 
