@@ -45,6 +45,7 @@ def check_file(project: Project, path: str, rules: Sequence[Rule], codemods: Map
     if not wanting:
         return Checked(path)
     project.consulted.clear()
+    project.problems.clear()
     findings: list[Finding] = []
     problems: list[Problem] = []
     try:
@@ -59,7 +60,7 @@ def check_file(project: Project, path: str, rules: Sequence[Rule], codemods: Map
         except Exception as error:  # one rule's fault must not cost the user the other findings
             problems.append(_internal(path, f"rule {rule.name}", error))
     fixed = _with_fixes(findings, project, codemods, problems)
-    return Checked(path, fixed, tuple(problems), frozenset(project.consulted))
+    return Checked(path, fixed, (*problems, *project.problems), frozenset(project.consulted))
 
 
 def check_project(project: Project, rules: Iterable[Rule], codemods: Mapping[str, Codemod]) -> Checked:
@@ -67,13 +68,14 @@ def check_project(project: Project, rules: Iterable[Rule], codemods: Mapping[str
     findings: list[Finding] = []
     problems: list[Problem] = []
     project.consulted.clear()
+    project.problems.clear()
     for rule in rules:
         try:
             findings += rule.check_project(project)
         except Exception as error:  # as above
             problems.append(_internal(".", f"rule {rule.name}", error))
     fixed = _with_fixes(findings, project, codemods, problems)
-    return Checked("", fixed, tuple(problems), frozenset(project.consulted))
+    return Checked("", fixed, (*problems, *project.problems), frozenset(project.consulted))
 
 
 def with_fix(finding: Finding, project: Project, codemods: Mapping[str, Codemod]) -> Finding:

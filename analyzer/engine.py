@@ -18,6 +18,7 @@ from .pool import ExecutorFactory, available_cores, chunks, process_pool, run_ch
 from .project.configs.names import may_be_config
 from .project.dependencies import DependencyTable, Requirement, Role, is_dependency_file, read_dependencies
 from .project.files import Discovery, discover
+from .project.labels import parquet
 from .project.scripts import read_console_scripts
 from .project.settings import Settings
 from .reading import Reading, facts_by_path, read_files
@@ -175,7 +176,9 @@ class _Run:
         # A configuration that is added or removed may change what any file's code is run with.
         configs = [p for p in self.discovery.others if may_be_config(p)]
         listed = digest_of("\n".join(configs).encode(errors="surrogatepass"))
-        start = [__version__, platform.python_version(), str(request.root), str(stamp), listed]
+        # What optional packages can read, they may come to read.
+        readers = "parquet" if parquet.can_read() else ""
+        start = [__version__, platform.python_version(), str(request.root), str(stamp), listed, readers]
         return [*start, *rules, *settings, *mending]
 
     def _contents(self) -> tuple[dict[str, tuple[str, int]], dict[str, Problem]]:

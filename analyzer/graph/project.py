@@ -9,6 +9,7 @@ from dataclasses import dataclass
 from functools import cached_property
 from typing import TYPE_CHECKING
 
+from ..findings import Problem
 from ..source.facts import Call, FileFacts
 from ..source.module import Module
 from ..source.reader import Sources, Text, Unreadable, decode, parse
@@ -67,6 +68,8 @@ class Project:
         self._closed = 0
         self.consulted: set[str] = set()
         """Paths that the rule at work has looked into, for the cache; the engine clears it."""
+        self.problems: list[Problem] = []
+        """What the rule at work found wrong with files other than its own; the engine clears it."""
 
     def __reduce__(self) -> tuple[object, ...]:
         state = (self.sources, self.files, self.dependencies, self.data_files, self.console_scripts)
@@ -135,7 +138,7 @@ class Project:
         """The repository's label files, counted where that needs no run."""
         from ..project.labels import LabelFiles
 
-        return LabelFiles(self.data_files, self.read_other)
+        return LabelFiles(self.data_files, self.read_other, self.problems.append)
 
     @cached_property
     def graphs(self) -> Graphs:

@@ -176,7 +176,7 @@ VALID = [
     Valid(labelled("0.18", _FEW), "it lies in the interval of 60 of 400"),
     Valid({k: v for k, v in labelled("0.3", _FEW).items() if k != "baseline.py"}, "a 0 may stand for unlabelled"),
     Valid(labelled("0.3", table(6, 20)), "a handful of labels tells nothing"),
-    Valid(labelled("0.3", "image,label\n" + _FEW.replace("image,label\n", "").replace(",1", ",2,x")), "no table"),
+    Valid(labelled("0.3", _FEW.replace("image,label\n", "")), "a table without a header"),
     Valid(
         labelled("0.3", _FEW)
         | {"train.py": _TRAIN.replace('cfg["pu"]["prior"]', "loader.dataset.labels.count(1) / 400")},

@@ -29,8 +29,9 @@ class PriorMismatch(Rule):
     Finds losses that are a risk of positive and unlabelled data (uPU, nnPU): a prior weighs the positives' loss, and
     the same prior times their loss as negatives is taken off the loss of the unlabelled. The prior is followed to the
     configuration file, option or literal that sets it, and compared with the labels that the program reads, where
-    they can be counted without running it: CSV and TSV files, NumPy arrays, folders of classes, COCO-style JSON. It
-    is reported if it lies outside of the 99 % interval of the labels' share (Wilson's score interval).
+    they can be counted without running it: CSV and TSV files, NumPy arrays, folders of classes, COCO-style JSON, and
+    Parquet with pyarrow installed (``mlfix-torch[parquet]``). It is reported if it lies outside of the 99 % interval of
+    the labels' share (Wilson's score interval).
 
     Why it is bad
     -------------

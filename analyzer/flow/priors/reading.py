@@ -21,10 +21,19 @@ if TYPE_CHECKING:
     from ...graph.project import Project
 
 _TABLES = frozenset({"open", "read_csv", "read_table", "genfromtxt", "loadtxt", "from_csv", "scan_csv"})
+_PARQUET = frozenset({"read_parquet", "scan_parquet", "from_parquet"})
 _ARRAYS = frozenset({"load"})
+_OPTIONS = frozenset(
+    {
+        *("comment", "comments", "skiprows", "skip_rows", "skip_header", "header", "names", "sep", "separator"),
+        *("delimiter", "encoding", "encoding_errors", "errors", "on_bad_lines", "error_bad_lines", "ignore_errors"),
+        *("engine", "dialect", "quoting", "quotechar", "skipfooter", "truncate_ragged_lines", "compression", None),
+    }
+)
+"""Keywords by which a program reads a table that is not plain; None stands for unpacked ones."""
 _FOLDERS = frozenset({"ImageFolder", "DatasetFolder"})
 _COCO = frozenset({"COCO", "CocoDetection"})
-READERS = _TABLES | _ARRAYS | _FOLDERS | _COCO
+READERS = _TABLES | _PARQUET | _ARRAYS | _FOLDERS | _COCO
 _HELD_OUT = re.compile(r"(?:^|[^a-z])(?:val(?:id(?:ation)?)?|test(?:ing)?|dev|eval(?:uation)?|held_?out)(?:[^a-z]|$)")
 _UNSURE = re.compile(r"(?:^|_)(?:s|pu|observed|annotated|(?:un)?labell?ed|known)(?:_|$)", re.IGNORECASE)
 """Columns that say what is known of an item, not what it is."""
@@ -89,8 +98,16 @@ def _of_call(project: Project, module: Module, call: ast.Call) -> Iterator[Label
         for path in matching(text, project.labels.paths):
             if _HELD_OUT.search(path.lower()):
                 continue
-            labels = project.labels.of_file(path)
+            labels = project.labels.of_file(path, is_plain=_is_plain(call))
             yield from _named(module, labels) if labels and labels[0].column else labels
+
+
+def _is_plain(call: ast.Call) -> bool:
+    """Whether a call reads a file as it comes: with no option of its own, and not to write it."""
+    modes = [a.value for a in call.args[1:] if isinstance(a, ast.Constant) and isinstance(a.value, str)]
+    modes += [k.value.value for k in call.keywords if k.arg == "mode" and isinstance(k.value, ast.Constant)]
+    is_written = any(isinstance(m, str) and not {"w", "a", "x"}.isdisjoint(m) for m in modes)
+    return not is_written and _OPTIONS.isdisjoint(k.arg for k in call.keywords)
 
 
 def _texts(project: Project, op: Operand) -> list[str | None]:

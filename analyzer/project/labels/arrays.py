@@ -11,7 +11,7 @@ import struct
 from collections import Counter
 from typing import Any
 
-from .model import MOST_CLASSES, BadLabels, Labels
+from .model import MOST_CLASSES, BadLabels, BrokenLabels, Labels
 
 _MAGIC = b"\x93NUMPY"
 _LONGEST_HEADER = 10_000
@@ -23,20 +23,21 @@ def count_array(path: str, data: bytes) -> Labels:
 
     Raises:
         BadLabels: it holds anything but one dimension of whole numbers or truth values, of few kinds.
+        BrokenLabels: it is no NumPy array, or not a whole one.
     """
     header, start = _header(data)
     kind, shape = header.get("descr"), header.get("shape")
     if not isinstance(kind, str) or kind[1:] not in _CODES or kind[0] not in "<>|=":
         raise BadLabels("holds no whole numbers")
     if not isinstance(shape, tuple) or not all(isinstance(n, int) and n >= 0 for n in shape):
-        raise BadLabels("has a broken shape")
+        raise BrokenLabels("has a broken shape")
     number = math.prod(shape)
     if len(shape) == 0 or number != max(shape, default=0):
         raise BadLabels("has more than one dimension")
     order = ">" if kind[0] == ">" else "<"
     size = struct.calcsize(order + _CODES[kind[1:]])
     if len(data) - start < number * size:
-        raise BadLabels("is cut off")
+        raise BrokenLabels("is cut off")
     counts: Counter[int] = Counter()
     for (value,) in struct.iter_unpack(order + _CODES[kind[1:]], data[start : start + number * size]):
         counts[int(value)] += 1
@@ -47,16 +48,16 @@ def count_array(path: str, data: bytes) -> Labels:
 
 def _header(data: bytes) -> tuple[dict[str, Any], int]:
     if not data.startswith(_MAGIC) or len(data) < 12 or data[6] not in (1, 2, 3):
-        raise BadLabels("is no NumPy array")
+        raise BrokenLabels("is no NumPy array")
     width = 2 if data[6] == 1 else 4
     length = int.from_bytes(data[8 : 8 + width], "little")
     start = 8 + width + length
     if length > _LONGEST_HEADER or start > len(data):
-        raise BadLabels("has a broken header")
+        raise BrokenLabels("has a broken header")
     try:
         header = ast.literal_eval(data[8 + width : start].decode("latin-1").strip())
     except (ValueError, SyntaxError, MemoryError, RecursionError):
-        raise BadLabels("has a broken header") from None
+        raise BrokenLabels("has a broken header") from None
     if not isinstance(header, dict):
-        raise BadLabels("has a broken header")
+        raise BrokenLabels("has a broken header")
     return header, start

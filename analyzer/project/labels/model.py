@@ -19,6 +19,18 @@ class BadLabels(Exception):
     """A file whose labels cannot be counted; the message says why."""
 
 
+class BrokenLabels(BadLabels):
+    """A damaged file: its program cannot read it either. ``line`` 0 is the whole file."""
+
+    def __init__(self, message: str, line: int = 0) -> None:
+        super().__init__(message)
+        self.line = line
+
+
+class MissingReader(BadLabels):
+    """A file that only an optional package can read, which is not installed; the message says which."""
+
+
 @dataclass(frozen=True)
 class Labels:
     """How often each label occurs.

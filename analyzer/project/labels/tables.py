@@ -7,7 +7,7 @@ import re
 from collections import Counter
 from collections.abc import Iterator
 
-from .model import MOST_CLASSES, BadLabels, Labels
+from .model import MOST_CLASSES, BadLabels, BrokenLabels, Labels
 
 _MOST_COLUMNS = 300
 _LONGEST_VALUE = 200
@@ -28,18 +28,22 @@ def count_table(path: str, data: bytes) -> list[Labels]:
 
     Raises:
         BadLabels: it is no table with a header.
+        BrokenLabels: it is damaged: not UTF-8, empty, or with rows of different lengths.
     """
     try:
         text = data.decode("utf-8-sig")
-    except UnicodeDecodeError:
-        raise BadLabels("is not UTF-8") from None
-    rows = _rows(text, "\t" if path.lower().endswith((".tsv", ".tab")) else _delimiter(text))
+    except UnicodeDecodeError as error:
+        raise BrokenLabels(f"is not UTF-8: {error.reason}", data.count(b"\n", 0, error.start) + 1) from None
+    if not text.strip():
+        raise BrokenLabels("is empty")
+    table = _Rows(text, "\t" if path.lower().endswith((".tsv", ".tab")) else _delimiter(text))
+    rows = iter(table)
     try:
         header = next(rows, [])
         names = [name.strip() for name in header]
         if not names or len(names) > _MOST_COLUMNS or any(_NUMBER.fullmatch(n) or not n for n in names[1:]):
             raise BadLabels("has no header")
-        return _count(path, names, rows)
+        return _count(path, names, rows, table)
     except csv.Error as error:
         raise BadLabels(f"is no table: {error}") from None
 
@@ -49,15 +53,25 @@ def _delimiter(text: str) -> str:
     return max(",;\t", key=first.count)
 
 
-def _rows(text: str, delimiter: str) -> Iterator[list[str]]:
-    limit = csv.field_size_limit(_LONGEST_FIELD)
-    try:
-        yield from csv.reader(text.splitlines(), delimiter=delimiter)
-    finally:
-        csv.field_size_limit(limit)
+class _Rows:
+    """The rows of a table; ``line`` is the last one's place in the file, from 1."""
+
+    def __init__(self, text: str, delimiter: str) -> None:
+        self._reader = csv.reader(text.splitlines(), delimiter=delimiter)
+
+    @property
+    def line(self) -> int:
+        return self._reader.line_num
+
+    def __iter__(self) -> Iterator[list[str]]:
+        limit = csv.field_size_limit(_LONGEST_FIELD)
+        try:
+            yield from self._reader
+        finally:
+            csv.field_size_limit(limit)
 
 
-def _count(path: str, names: list[str], rows: Iterator[list[str]]) -> list[Labels]:
+def _count(path: str, names: list[str], rows: Iterator[list[str]], table: _Rows) -> list[Labels]:
     split = next((i for i, name in enumerate(names) if _SPLIT.fullmatch(name)), None)
     counters: list[Counter[str] | None] = [Counter() for _ in names]
     training: list[Counter[str] | None] = [Counter() for _ in names]
@@ -65,7 +79,10 @@ def _count(path: str, names: list[str], rows: Iterator[list[str]]) -> list[Label
         if len(row) != len(names):
             if not row:
                 continue
-            raise BadLabels("has rows of different lengths")
+            if len(names) == 1:
+                raise BadLabels("has no header")
+            fields = f"{len(row)} field{'s' if len(row) > 1 else ''}"
+            raise BrokenLabels(f"has {fields} in a row, and {len(names)} in its header", table.line)
         _add(counters, row)
         if split is not None and _TRAINING.fullmatch(row[split].strip()):
             _add(training, row)
