@@ -300,6 +300,68 @@ import torch
 import torch.nn as nn
 
 
+class Indexer(nn.Module):
+    def __init__(self, width, block, count):
+        super().__init__()
+        self.query, self.key = nn.Linear(width, width), nn.Linear(width, width)
+        self.scale = nn.Linear(width, width)
+        self.block, self.count = block, count
+
+    def forward(self, x, here):
+        scores = self.scale(x) @ x.transpose(-2, -1)
+        best = scores.unflatten(-1, (-1, self.block)).amax(dim=-1)
+        best.scatter_(-1, here, float("inf"))
+        values, places = best.topk(self.count, dim=-1)
+        return places.masked_fill(values == float("-inf"), -1)
+
+
+def train(net, loader, optimizer):
+    for x, here in loader:
+        loss = criterion(net(x, here))
+        loss.backward()
+        optimizer.step()
+""",
+        "only places are returned, and no gradient comes back through them",
+    ),
+    Valid(
+        """\
+import torch
+import torch.nn as nn
+import torch.nn.functional as F
+
+
+def update(state, x, step, decay):
+    kept = torch.exp(F.softplus(step)[..., None] * decay)
+    new = state * kept + x[..., None]
+    state.copy_(new)
+    return new.sum(dim=-1)
+
+
+class Scan(nn.Module):
+    def __init__(self, width, size):
+        super().__init__()
+        self.decay = nn.Parameter(torch.zeros(width, size))
+        self.step = nn.Linear(width, width)
+
+    def forward(self, x, cache=None):
+        if cache is not None:
+            return update(cache.state, x, self.step(x), self.decay)
+        return x * self.step(x)
+
+
+def train(net, loader, optimizer):
+    for x in loader:
+        net(x).square().mean().backward()
+        optimizer.step()
+""",
+        "the state of decoding is kept in the caller's tensor",
+    ),
+    Valid(
+        """\
+import torch
+import torch.nn as nn
+
+
 class Encoder(nn.Module):
     def __init__(self, width, latent):
         super().__init__()

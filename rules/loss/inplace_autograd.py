@@ -149,7 +149,7 @@ def _is_open(write: Write, body: Body, module: Module, project: Project) -> bool
 
 
 def _confidence(found: Break, project: Project) -> Confidence:
-    if found.is_conditional:
+    if found.is_conditional or _keeps_state(found):
         return Confidence.LOW
     trains = bool(project.possible_call_sites("backward") or project.possible_call_sites("manual_backward"))
     is_trained, end = found.need is Need.TRAINED, found.fate.end
@@ -160,6 +160,13 @@ def _confidence(found: Break, project: Project) -> Confidence:
     else:
         best = Confidence.HIGH if is_trained and trains else Confidence.LOW
     return best if found.is_certain else max(best, Confidence.MEDIUM)
+
+
+def _keeps_state(found: Break) -> bool:
+    """``state.copy_(new_state)`` into what the caller gave: a cache of decoding, which goes on without a backward."""
+    node = found.write.node
+    name = node.func.attr if isinstance(node, ast.Call) and isinstance(node.func, ast.Attribute) else ""
+    return found.is_given and found.is_input and name == "copy_"
 
 
 def _plan(found: Break, module: Module) -> dict[str, Any] | str:

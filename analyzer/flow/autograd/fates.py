@@ -21,6 +21,7 @@ _GRADIENTS = frozenset({"torch.autograd.grad", "torch.autograd.backward"})
 _REDUCING = frozenset({"mean", "sum", "cross_entropy", "nll_loss", "mse_loss", "binary_cross_entropy", "l1_loss"})
 _STEPS = frozenset({"training_step", "compute_loss"})
 _CUT_ATTRIBUTES = frozenset({"shape", "dtype", "device", "data", "grad", "ndim", "requires_grad", "indices", "is_cuda"})
+_WITH_PLACES = frozenset({"topk", "sort", "max", "min", "median", "nanmedian", "kthvalue", "mode", "cummax", "cummin"})
 _FILLING = frozenset({"append", "extend", "insert", "add"})
 _FURTHEST = 4
 _MOST = 400
@@ -130,7 +131,7 @@ def _climb(walk: _Walk, node: ast.expr, project: Project) -> None:
             walk.waiting += _loads(walk, parent.target, project)
     elif isinstance(parent, ast.Assign):
         for target in parent.targets:
-            walk.waiting += _loads(walk, target, project)
+            walk.waiting += _loads(walk, _values_of(target, node), project)
     elif isinstance(parent, (ast.AugAssign, ast.AnnAssign)):
         walk.waiting += _loads(walk, parent.target, project)
     elif isinstance(parent, (ast.Return, ast.Yield)):
@@ -140,6 +141,14 @@ def _climb(walk: _Walk, node: ast.expr, project: Project) -> None:
         walk.waiting.append(parent)
     elif isinstance(parent, ast.withitem) and parent.optional_vars is not None:
         walk.waiting += _loads(walk, parent.optional_vars, project)  # with amp.scale_loss(loss, optimizer) as scaled
+
+
+def _values_of(target: ast.expr, value: ast.expr) -> ast.expr:
+    """The target that takes a result's values: ``values, places = x.topk(k)`` gives places without a gradient."""
+    is_pair = isinstance(target, (ast.Tuple, ast.List)) and len(target.elts) == 2
+    if is_pair and isinstance(value, ast.Call) and last_name(value.func) in _WITH_PLACES:
+        return target.elts[0]  # pyright: ignore[reportAttributeAccessIssue]
+    return target
 
 
 def _from_attribute(walk: _Walk, node: ast.expr, parent: ast.Attribute) -> None:
