@@ -59,7 +59,15 @@ def _configured(line: str, yaml: str = _YAML) -> dict[str, str]:
     return {"train.py": _LOAD.format(line=line), "config.yaml": yaml}
 
 
+def _shortened(program: dict[str, str]) -> dict[str, str]:
+    """``arg = parser.add_argument`` and ``arg("--lr")``."""
+    text = program["train.py"].replace("    parser.add_argument(", "    arg(")
+    made = 'parser = argparse.ArgumentParser("training")\n'
+    return {**program, "train.py": text.replace(made, f"{made}    arg = parser.add_argument\n")}
+
+
 VALID = (
+    Valid(_shortened(_program(line="ema = Ema(model, decay=args.ema_decay)")), "declared under a shorter name"),
     Valid(_program(line="ema = Ema(model, decay=args.ema_decay)"), "read in another file, by an attribute"),
     Valid(_program(line='decay = getattr(args, "ema_decay", 0.99)'), "read by getattr"),
     Valid(_program(line="fit(model, **vars(args))"), "all of it is given on"),
@@ -168,6 +176,18 @@ VALID = (
 )
 
 INVALID = (
+    Invalid(
+        _shortened(_program(line="ema = Ema(model, decay=0.99)")),
+        at=[("train.py", 9)],
+        confidence=Confidence.MEDIUM,
+        why="declared under a shorter name, never read",
+    ),
+    Invalid(
+        _shortened(_program(line="print(args.ema_decay, args.weight_decay)")),
+        at=[("engine.py", 6)],
+        confidence=Confidence.MEDIUM,
+        why="declared under a shorter name, but for this one",
+    ),
     Invalid(
         _program(line="ema = Ema(model, decay=0.99)"),
         at=[("train.py", 8)],

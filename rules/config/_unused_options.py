@@ -12,7 +12,7 @@ from functools import lru_cache
 from ...analyzer.findings import Evidence
 from ...analyzer.flow.settings import Configured, Options
 from ...analyzer.flow.settings.loading import WRAPPERS, keeps_keys
-from ...analyzer.flow.settings.options import Option, declared, keyword, options_of
+from ...analyzer.flow.settings.options import Option, declarations, declared, keyword, may_declare, options_of
 from ...analyzer.flow.settings.readers import Read, Readings, readings
 from ...analyzer.flow.values.frames import Operand
 from ...analyzer.flow.values.functions import self_name
@@ -123,11 +123,10 @@ def undeclared(module: Module, project: Project) -> Iterator[Read]:
 
 def _declarations(project: Project, path: str) -> set[str] | None:
     """The options that a file declares; None where it declares some by names that are computed."""
-    if not any(c.callee.endswith("add_argument") for c in project.files[path].calls):
+    if not may_declare(project, path):
         return set()
     module = project.try_module(path)
-    calls = [c for c in module.calls() if last_name(c.func) == "add_argument"] if module is not None else []
-    if module is None or any(not isinstance(a, ast.Constant) for c in calls for a in c.args):
+    if module is None or any(not isinstance(a, ast.Constant) for c in declarations(module) for a in c.args):
         return None
     return {o.name for o in options_of(module)}
 

@@ -3,10 +3,12 @@
 from __future__ import annotations
 
 import ast
+import re
 from collections.abc import Iterator
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
+from ...source.reader import Unreadable
 from ...source.scopes import last_name
 from .literals import setting_of
 from .model import Form, Setting
@@ -16,6 +18,8 @@ if TYPE_CHECKING:
     from ...source.module import Module
 
 _SWITCHES = {"store_true": False, "store_false": True, "store_const": None}
+_ALIAS = re.compile(r"=\s*[\w.]+\.add_argument\s*(?:#|$)", re.MULTILINE)
+_PARSERS = {"argparse", "configargparse", "jsonargparse"}
 _NO_VALUE = {"help", "version"}
 
 
@@ -59,11 +63,43 @@ def keyword(call: ast.Call, name: str) -> ast.expr | None:
 
 def options_of(module: Module) -> Iterator[Option]:
     """The options that a file declares, in order."""
+    for call in declarations(module):
+        found = option_of(module, call)
+        if found is not None:
+            yield found
+
+
+def declarations(module: Module) -> Iterator[ast.Call]:
+    """The calls of ``add_argument``, also under another name: ``arg = parser.add_argument``."""
+    has_alias = _ALIAS.search(module.text) is not None
     for call in module.calls():
-        if last_name(call.func) == "add_argument" and isinstance(call.func, ast.Attribute):
-            found = option_of(module, call)
-            if found is not None:
-                yield found
+        func = call.func
+        if isinstance(func, ast.Attribute):
+            if func.attr == "add_argument":
+                yield call
+        elif has_alias and isinstance(func, ast.Name):
+            home = module.scope_of(call).lookup(func.id)
+            if home is not None and any(_is_method(b.value) for b in home.bindings.get(func.id, ())):
+                yield call
+
+
+def _is_method(value: ast.expr | None) -> bool:
+    return isinstance(value, ast.Attribute) and value.attr == "add_argument"
+
+
+def may_declare(project: Project, path: str) -> bool:
+    """Whether a file declares options at all; it is not parsed for that."""
+    facts = project.files.get(path)
+    if facts is None:
+        return False
+    if any(c.callee.endswith("add_argument") for c in facts.calls):
+        return True
+    if not any(i.target.partition(".")[0] in _PARSERS for i in facts.imports):
+        return False
+    try:
+        return _ALIAS.search(project.sources.read(path).decode(errors="replace")) is not None
+    except Unreadable:
+        return False
 
 
 def option_of(module: Module, call: ast.Call) -> Option | None:
@@ -101,10 +137,7 @@ def declared(project: Project, path: str, name: str) -> list[Option]:
 
 
 def _named(project: Project, path: str, name: str) -> list[Option]:
-    facts = project.files.get(path)
-    if facts is None or not any(c.callee.endswith("add_argument") for c in facts.calls):
-        return []
-    module = project.try_module(path)
+    module = project.try_module(path) if may_declare(project, path) else None
     return [o for o in options_of(module) if o.name == name] if module is not None else []
 
 
