@@ -140,7 +140,9 @@ class StandIns:
             return None  # the one that is built is the real one
         module, call = place
         signs = [*self._by_name(wanted, built), *self._by_dimension(wanted, built), *choices]
-        signs += [*self._left_over_import(wanted, module), *self._commented_out(wanted, module, call)]
+        signs += self._left_over_import(wanted, module)
+        if wanted.qualname != built.qualname:  # of one name, the comment may be an older call of the one that is built
+            signs += self._commented_out(wanted, module, call)
         text = choices[0].text if choices else ""
         found = StandIn(wanted, built, module, call, text, tuple(signs))
         return found if found.weight >= STRONG else None

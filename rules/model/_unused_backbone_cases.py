@@ -264,6 +264,15 @@ INVALID: Sequence[Invalid] = [
 VALID: Sequence[Valid] = [
     Valid(
         _project(
+            "from .mixer_net import MixerModel\n\n\ndef create(arch):\n    net = MixerModel(width=64)\n"
+            "    # net = MixerModel(width=config.WIDTH)\n    return net\n",
+            mixer_net=_mixer("MixerModel", "width"),
+            mixer_copy=_mixer("MixerModel", "width"),
+        ),
+        "a second copy of the class: the comment is another call of the one that is built",
+    ),
+    Valid(
+        _project(
             "from .planar import VolumeNet3D\nfrom .spatial import VolumeNet\n\n"
             'NETS = {"planar": VolumeNet3D, "spatial": VolumeNet}\n\n\n'
             "def create(arch):\n    return NETS[arch](1, 32)\n",
