@@ -300,6 +300,30 @@ import torch
 import torch.nn as nn
 
 
+class TextHead(nn.Module):
+    def __init__(self, classes, width, path=None):
+        super().__init__()
+        self.path = path
+        if path is None:
+            self.texts = nn.Parameter(torch.zeros(classes, width))
+        else:
+            self.register_buffer("texts", torch.randn(classes, width))
+            self.load()
+
+    def load(self):
+        self.texts[:, :] = torch.load(self.path)
+
+    def forward(self, x):
+        return x @ self.texts.T
+""",
+        "what is loaded into is the buffer",
+    ),
+    Valid(
+        """\
+import torch
+import torch.nn as nn
+
+
 class Indexer(nn.Module):
     def __init__(self, width, block, count):
         super().__init__()

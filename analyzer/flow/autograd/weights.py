@@ -159,8 +159,12 @@ def _is_trained(of: str | None, call: ast.Call) -> bool:
 
 
 def _is_frozen(base: ast.Attribute, scope: Scope, module: Module) -> bool:
-    """Whether any method of the class, or the function, touches the weight's ``requires_grad``."""
+    """Whether the class, or the function, touches the weight's ``requires_grad``, or may make it a buffer."""
     owner = scope.enclosing_class or scope
+    for node in ast.walk(owner.node) if "register_buffer" in module.text else ():
+        given = node.args[:1] if isinstance(node, ast.Call) and last_name(node.func) == "register_buffer" else ()
+        if any(isinstance(name, ast.Constant) and name.value == base.attr for name in given):
+            return True
     for node in ast.walk(owner.node) if "requires_grad" in module.text else ():
         if isinstance(node, ast.Attribute) and node.attr in ("requires_grad", "requires_grad_"):
             return True
