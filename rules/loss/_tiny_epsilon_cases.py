@@ -99,7 +99,22 @@ def gap_term(factor, noise):
     return torch.log1p(noise / ({gap})).mean()
 """
 
+_DRAWN = """\
+import torch
+
+
+def step(model, ids, greedy=False):
+    probs = torch.softmax(model(ids)[:, -1], dim=-1)
+    if greedy:
+        chosen = torch.argmax(probs, dim=-1, keepdim=True)
+    else:
+        chosen = {chosen}
+    picked = probs.gather(dim=1, index=chosen).squeeze(-1)
+    return chosen, picked.log()
+"""
+
 VALID = (
+    Valid(_DRAWN.format(chosen="torch.multinomial(probs, num_samples=1)"), "what was drawn had a probability"),
     Valid(
         _AMP.format(logits="logits", pos="(p + 1e-8)", neg="(1 - p + 1e-8)", type="bfloat16"),
         "bfloat16 has float32's range",
@@ -165,6 +180,11 @@ def distances(a, b):
 )
 
 INVALID = (
+    Invalid(
+        _DRAWN.format(chosen="ids[:, -1:]"),
+        at=[("train.py", 11)],
+        why="what was there may have none",
+    ),
     Invalid(
         _AMP.format(logits="logits", pos="(p + 1e-8)", neg="(1 - p + 1e-8)", type="float16"),
         at=[("train.py", 16), ("train.py", 17)],

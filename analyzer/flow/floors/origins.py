@@ -7,6 +7,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from enum import Enum
 
+from ...source.scopes import key_of, last_name
 from ..autograd.saved import layer_name
 from ..values.construction import Constructions
 from ..values.evaluate import Evaluator
@@ -20,6 +21,9 @@ _KEEPING = frozenset(
         *("min", "amin", "select", "narrow", "take_along_dim"),
     }
 )
+_CHOOSING = frozenset({"gather", "take_along_dim", "index_select", "take"})
+_CHOICES = frozenset({"argmax", "multinomial", "sample"})
+_DEEPEST = 6
 _ROUNDED = frozenset({"eigvalsh", "eigvals", "svdvals", "eigh", "symeig"})
 _PRODUCTS = frozenset({"mm", "matmul", "bmm", "einsum"})
 _LAYERS = {"Softmax": "softmax", "Softmax2d": "softmax", "Sigmoid": "sigmoid"}
@@ -60,6 +64,9 @@ class Origins(Evaluator[Reaching]):
         if isinstance(node, ast.Subscript) and isinstance(node.slice, ast.Compare):
             return [Known(OTHER)]  # what is small may be left out
         if isinstance(node, ast.Subscript):
+            parts = node.slice.elts if isinstance(node.slice, ast.Tuple) else [node.slice]
+            if any(self._is_chosen(op.sub(p)) for p in parts):
+                return [Known(OTHER)]
             inner = self.evaluate(op.sub(node.value))
             return [Known(_part(k.what), k.trail) for k in inner] if inner else None
         if isinstance(node, ast.Attribute) and node.attr in ("T", "mT", "eigenvalues", "values"):
@@ -83,6 +90,8 @@ class Origins(Evaluator[Reaching]):
             return [self._known(Source(called.name), op)]
         if called.name in _ROUNDED:
             return [self._known(Source.ROUNDED, op)]
+        if called.name in _CHOOSING and any(self._is_chosen(op.sub(a)) for a in (*node.args, *_values(node))):
+            return [Known(OTHER)]
         if called.name in _KEEPING:
             return [Known(_part(k.what), k.trail) for k in self.evaluate(called.tensor)]
         if called.is_method and (self.flow.calls.callees(op) or Constructions(self.flow).evaluate(op.sub(node.func))):
@@ -98,6 +107,20 @@ class Origins(Evaluator[Reaching]):
         if isinstance(node.op, ast.Sub) and self._is_twice_a_product(op.sub(node.right)):
             return [self._known(Source.ROUNDED, op)]
         return [Known(OTHER)]
+
+    def _is_chosen(self, op: Operand, depth: int = 0) -> bool:
+        """Whether places are those of the largest probability, or drawn by probability: neither has one of 0."""
+        node = op.node
+        if depth > _DEEPEST:
+            return False
+        if isinstance(node, ast.Call):
+            name = last_name(node.func)
+            if name in _CHOICES:
+                return True
+            is_kept = name in _KEEPING and isinstance(node.func, ast.Attribute)
+            return is_kept and self._is_chosen(op.sub(node.func.value), depth + 1)  # pyright: ignore[reportAttributeAccessIssue]
+        found = self.flow.sources(op) if key_of(node) is not None else []
+        return bool(found) and all(s.operand is not None and self._is_chosen(s.operand, depth + 1) for s in found)
 
     def _is_twice_a_product(self, op: Operand) -> bool:
         """``2 * a @ b.T``, the middle of a squared distance written out."""
@@ -122,6 +145,10 @@ _NOTES = {
     Source.REST: "`{}`",
     Source.ROUNDED: "`{}` is exact to its type's rounding only, and may come out a little below 0",
 }
+
+
+def _values(call: ast.Call) -> list[ast.expr]:
+    return [k.value for k in call.keywords]
 
 
 def _part(what: Reaching) -> Reaching:
