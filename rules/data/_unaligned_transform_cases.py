@@ -239,6 +239,24 @@ def in_place(image):
     ),
     Valid(
         """\
+import random
+
+import cv2
+
+
+def augment(image, flow, rotation=True):
+    if random.random() < 0.5:
+        cv2.flip(image, 1, image)
+        cv2.flip(flow, 1, dst=flow)
+        flow[:, :, 0] *= -1
+    if rotation and random.random() < 0.5:
+        image, flow = image.transpose(1, 0, 2), flow.transpose(1, 0, 2)[:, :, [1, 0]]
+    return image, flow
+""",
+        "OpenCV writes into the array that it is given",
+    ),
+    Valid(
+        """\
 import numpy as np
 
 

@@ -20,6 +20,13 @@ _PLAIN = "import torch\n\nmodel = torch.nn.Linear(2, 2)\n"
 VALID = (
     Valid(
         {
+            "requirements.txt": "torch==0.4.0\ntorchvision==0.2.1\n",
+            "loss.py": "from torch import nn\n\n\ndef criterion(weight):\n    return nn.NLLLoss2d(weight=weight)\n",
+        },
+        "a name that the oldest release that is known had: older ones may have it as well",
+    ),
+    Valid(
+        {
             "requirements.txt": "einops==0.6.0\ntimm==0.6.12\n",
             "Pipfile": '[packages]\neinops = "*"\ntimm = "*"\n',
             "Pipfile.lock": '{"default": {"einops": {"version": "==0.8.0"}, "timm": {"version": "==1.0.3"}}}\n',

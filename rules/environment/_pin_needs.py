@@ -62,13 +62,18 @@ def demands(project: Project) -> list[Demand]:
                 views[package] = _view(project, package, path)
             view = views[package]
             fact = lookups.fact(name) if view is not None else None
-            if view is None or fact is None or not view.some_before(fact.first):
+            if view is None or fact is None or not view.some_before(fact.first) or _is_older(package, fact.first):
                 continue
             need = _need(project, guards, path, fact, view)
             if need is not None:
                 key = (package, view.range.spoken_by)
                 found.setdefault(key, Demand(view)).needs.append(need)
     return list(found.values())
+
+
+def _is_older(package: str, first: Version) -> bool:
+    """Whether a name may be older than any release that is known: the first one that was read had it."""
+    return first <= min(knowledge.releases(package))
 
 
 def is_side(path: str) -> bool:

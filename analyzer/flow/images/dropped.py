@@ -15,6 +15,8 @@ if TYPE_CHECKING:
     from ...graph.project import Project
     from ...source.module import Module
 
+_TARGETS = {"cv2.flip": 2, "cv2.rotate": 2, "cv2.warpAffine": 3, "cv2.warpPerspective": 3}
+"""Where OpenCV takes the array to write into (``dst``), as documented."""
 _TIMED = re.compile(r"perf_counter|timeit|time\.time|synchronize")
 
 
@@ -25,8 +27,16 @@ def dropped(module: Module, project: Project) -> Iterator[tuple[ast.Expr, Motion
         if type(node) is not ast.Expr or type(node.value) is not ast.Call:
             continue
         found = motion(node.value, module, project, pictures)
-        if found is None or not isinstance(found.image, (ast.Name, ast.Attribute)):
+        if found is None or not isinstance(found.image, (ast.Name, ast.Attribute)) or _has_target(node.value, found):
             continue
         scope = module.scope_of(node)
         if scope.is_function and not any(_TIMED.search(ast.unparse(c.func)) for c in own_calls(scope)):
             yield node, found
+
+
+def _has_target(call: ast.Call, found: Motion) -> bool:
+    """``cv2.flip(image, 1, image)``: the result is written where the call says."""
+    place = _TARGETS.get(found.name)
+    given = call.args[place : place + 1] if place is not None else []
+    given += [k.value for k in call.keywords if k.arg in ("dst", "out")]
+    return any(not (isinstance(value, ast.Constant) and value.value is None) for value in given)
