@@ -59,6 +59,24 @@ def info_nce(queries, keys, temperature):
 
 VALID = (
     Valid(
+        _HEAD
+        + """\
+def swapped(scores, queue, prototypes, views, batch, temperature):
+    loss = 0.0
+    for i, view in enumerate(views):
+        with torch.no_grad():
+            seen = torch.cat((torch.mm(queue[i], prototypes.t()), scores[batch * view : batch * (view + 1)]))
+            codes = assign(seen)[-batch:]
+        part = 0.0
+        for other in views:
+            log_p = F.log_softmax(scores[batch * other : batch * (other + 1)] / temperature, dim=1)
+            part = part - (codes * log_p).sum(dim=1).mean()
+        loss = loss + part / len(views)
+    return loss / len(views)
+""",
+        "a queue of whole batches for each view",
+    ),
+    Valid(
         _NT_XENT.format(
             loop="    logits = z @ z.t() / temperature\n    loss = loss + F.cross_entropy(logits, partner, reduction='sum')"
         ),

@@ -161,6 +161,8 @@ def _comparison(
             called = operation(flow.operand(module, node), project)
             if called is None or called.name not in _COMPARING or not called.rest:
                 continue
+            if called.name == "mm" and any(_is_bare(n, index, rows) for n in (called.tensor.node, called.rest[0])):
+                continue  # a product of matrices: what the loop gives is no row
             if _meets(called.tensor.node, called.rest[0], index, rows, own, module):
                 return node
         elif isinstance(node, ast.BinOp) and isinstance(node.op, ast.MatMult):
@@ -188,6 +190,13 @@ def _meets(
     if not (names & own):
         return key_of(_plain(other)) is not None and base is not None
     return isinstance(_plain(other), ast.Subscript) and names - own != set()
+
+
+def _is_bare(node: ast.expr, index: str | None, rows: dict[str, ast.expr]) -> bool:
+    """``x[i]`` or a name that a loop gives, with no dimension added."""
+    if isinstance(node, ast.Subscript):
+        return isinstance(node.slice, ast.Name) and node.slice.id == index
+    return isinstance(node, ast.Name) and node.id in rows
 
 
 def _plain(node: ast.expr) -> ast.expr:
