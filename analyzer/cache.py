@@ -20,9 +20,9 @@ from .checking import Checked
 from .findings import Applicability, Confidence, Edit, Evidence, Finding, Fix, Level, Location, Problem
 from .source.facts import Call, ClassFacts, FileFacts, FunctionFacts, Import
 
-FORMAT = 3
+FORMAT = 4
 _NESTED = {"imports": Import, "functions": FunctionFacts, "classes": ClassFacts, "calls": Call}
-_SETS = {"names", "words"}
+_SETS = {"names", "words", "attributes", "called", "wanted_by"}
 
 
 @dataclass
@@ -145,6 +145,7 @@ def shape_of(files: Mapping[str, FileFacts], *others: str) -> str:
             f.uses,
             f.constants,
             sorted(f.words),
+            sorted(f.attributes),
             f.exports,
             (f.has_main_guard, f.runs_at_import, f.is_dynamic),
         )

@@ -9,7 +9,6 @@ from dataclasses import dataclass, field, replace
 from .findings import Finding, Fix, Problem
 from .graph.project import Project
 from .rule import Rule
-from .source.facts import FileFacts
 from .source.reader import Unreadable
 
 Codemod = Callable[[Finding, Project], Fix]
@@ -30,18 +29,13 @@ class Checked:
     consulted: frozenset[str] = field(default_factory=frozenset)
 
 
-def is_wanted(rule: Rule, facts: FileFacts) -> bool:
-    """Whether a rule has any reason to look closely at a file."""
-    return (not rule.triggers or not facts.tokens.isdisjoint(rule.triggers)) and rule.wants(facts)
-
-
 def check_file(project: Project, path: str, rules: Sequence[Rule], codemods: Mapping[str, Codemod]) -> Checked:
     """Run the rules that want a file on it and prepare each finding's fix.
 
     A rule that fails on one file is one problem that names both; it never ends the scan.
     """
     facts = project.files[path]
-    wanting = [rule for rule in rules if is_wanted(rule, facts)]
+    wanting = [rule for rule in rules if rule.name in facts.wanted_by]
     if not wanting:
         return Checked(path)
     project.consulted.clear()

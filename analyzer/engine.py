@@ -11,7 +11,7 @@ from pathlib import Path
 
 from . import worker
 from .cache import Cache, Memory, shape_of
-from .checking import Checked, Codemod, is_wanted, number_occurrences
+from .checking import Checked, Codemod, number_occurrences
 from .findings import Finding, Problem
 from .graph.project import Project
 from .pool import ExecutorFactory, available_cores, chunks, process_pool, run_chunks
@@ -120,7 +120,6 @@ class _Run:
         self.request = request
         self.sources = sources
         self.discovery = discovery
-        self.triggers = tuple(sorted({t for r in request.rules for t in r.triggers}))
         self.cache = Cache(request.cache_folder, self._key())
 
     def memory(self) -> Memory:
@@ -233,7 +232,7 @@ class _Run:
 
     def _read(self, paths: list[str], sizes: Mapping[str, int]) -> list[Reading]:
         total = sum(sizes[p] for p in paths)
-        arguments = (self.sources, self.triggers)
+        arguments = (self.sources, self.request.rules)
         if total < BYTES_WORTH_A_POOL or self._workers() == 1:
             worker.start_reading(*arguments)
             return self._told("reading", worker.read_all(paths))
@@ -245,7 +244,7 @@ class _Run:
     def _check(self, project: Project, old: Memory, digests: Mapping[str, str]) -> dict[str, Checked]:
         """What the rules say of every file: recalled where the file and all it consulted are the same."""
         rules, codemods = self.request.rules, self.request.codemods
-        wanted = [p for p, f in project.files.items() if any(is_wanted(r, f) for r in rules)]
+        wanted = [p for p, f in project.files.items() if f.wanted_by]
         kept = {p: old.checked[p] for p in wanted if p in old.checked and _still_holds(p, old, digests)}
         # "" stands for the repository as a whole, which is looked at whenever anything changed.
         missing = ["", *(p for p in wanted if p not in kept)]

@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, replace
+from functools import lru_cache
 
 from .findings import Problem
+from .rule import Rule
 from .source.attributes import unread_attributes
-from .source.collect import collect_facts
+from .source.collect import Syntax, collect_facts
 from .source.facts import FileFacts
 from .source.reader import Sources, Unreadable, decode, parse
 from .source.tokens import tokens_in
@@ -25,13 +27,13 @@ class Reading:
     problem: Problem | None = None
 
 
-def read_file(sources: Sources, path: str, triggers: Iterable[bytes]) -> Reading:
+def read_file(sources: Sources, path: str, rules: Sequence[Rule]) -> Reading:
     """Read, decode, parse and walk one file.
 
     Args:
         sources: where to read.
         path: the file's relative path.
-        triggers: byte strings whose presence the facts note.
+        rules: the active rules; the facts say which of them want the file.
 
     Returns:
         The facts, or one problem. Never raises for a bad file.
@@ -39,21 +41,34 @@ def read_file(sources: Sources, path: str, triggers: Iterable[bytes]) -> Reading
     try:
         data = sources.read(path)
         text = decode(path, data)
-        tokens = tokens_in(data, tuple(triggers))
+        tokens = tokens_in(data, triggers_of(tuple(rules)))
         lines = data.count(b"\n") + (1 if data and not data.endswith(b"\n") else 0)
-        facts = collect_facts(parse(text), path, text.digest, lines, tokens, SUPPRESSION_MARK in data)
+        facts, syntax = collect_facts(parse(text), path, text.digest, lines, tokens, SUPPRESSION_MARK in data)
         unread = unread_attributes(text.text, facts.classes) if MODULE_MARK in data else ()
-        return Reading(path, replace(facts, unread=unread) if unread else facts)
+        facts = replace(facts, unread=unread) if unread else facts
+        wanted_by = frozenset(rule.name for rule in rules if _is_wanted(rule, facts, syntax))
+        return Reading(path, replace(facts, wanted_by=wanted_by) if wanted_by else facts)
     except Unreadable as error:
         return Reading(path, None, error.problem)
     except RecursionError:
         return Reading(path, None, Problem(path, "nests too deeply to be read: exclude it"))
 
 
-def read_files(sources: Sources, paths: Iterable[str], triggers: Iterable[bytes]) -> list[Reading]:
+@lru_cache(maxsize=8)
+def triggers_of(rules: tuple[Rule, ...]) -> tuple[bytes, ...]:
+    """The byte strings that some rules look for, each once."""
+    return tuple(sorted({trigger for rule in rules for trigger in rule.triggers}))
+
+
+def _is_wanted(rule: Rule, facts: FileFacts, syntax: Syntax) -> bool:
+    """Whether a rule has any reason to look closely at a file."""
+    is_triggered = not rule.triggers or not facts.tokens.isdisjoint(rule.triggers)
+    return is_triggered and rule.wants(facts) and rule.screen(syntax, facts)
+
+
+def read_files(sources: Sources, paths: Iterable[str], rules: Sequence[Rule]) -> list[Reading]:
     """Read a batch of files; the unit of work of a pool."""
-    wanted = tuple(triggers)
-    return [read_file(sources, path, wanted) for path in paths]
+    return [read_file(sources, path, rules) for path in paths]
 
 
 def facts_by_path(readings: Iterable[Reading]) -> Mapping[str, FileFacts]:

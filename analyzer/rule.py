@@ -14,6 +14,7 @@ from .findings import Confidence, Evidence, Finding, Level, Location
 if TYPE_CHECKING:
     from .graph.project import Project
     from .runtime.trace import Trace
+    from .source.collect import Syntax
     from .source.facts import FileFacts
     from .source.module import Module
 
@@ -113,6 +114,13 @@ class Rule(ABC):
 
     def wants(self, facts: FileFacts) -> bool:
         """Whether a file's facts alone leave the bug possible; cheap, and never wrong in saying no."""
+        return True
+
+    def screen(self, syntax: Syntax, facts: FileFacts) -> bool:
+        """Whether a file's own syntax leaves the bug possible; never wrong in saying no.
+
+        Asked of the files that :meth:`wants` says yes to, while their trees are at hand: what passes is parsed again.
+        """
         return True
 
     def check(self, module: Module, project: Project) -> Iterator[Finding]:

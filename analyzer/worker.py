@@ -21,7 +21,7 @@ if TYPE_CHECKING:
 SECONDS_A_FILE = 30.0
 SECONDS_A_PROJECT = 300.0
 
-_reading: tuple[Sources, tuple[bytes, ...]]
+_reading: tuple[Sources, Sequence[Rule]]
 _checking: tuple[Project, Sequence[Rule], Mapping[str, Codemod]]
 
 
@@ -29,10 +29,10 @@ class OutOfTime(BaseException):
     """Not an ``Exception``: nothing that handles a rule's errors may swallow it."""
 
 
-def start_reading(sources: Sources, triggers: tuple[bytes, ...]) -> None:
+def start_reading(sources: Sources, rules: Sequence[Rule]) -> None:
     """Prepare this process for :func:`read_all`."""
     global _reading
-    _reading = (sources, triggers)
+    _reading = (sources, rules)
 
 
 def read(path: str) -> Reading:

@@ -25,7 +25,7 @@ if TYPE_CHECKING:
     from .graphs import Graphs
     from .reach import Reach
 
-_OPEN_MODULES = 64
+_OPEN_MODULES = 96
 _CLOSED_AT_ONCE = 16
 _CLOSED_A_COLLECTION = 512
 
@@ -233,3 +233,12 @@ class Project:
     def possible_call_sites(self, name: str) -> list[CallSite]:
         """Every call whose last name is ``name``, whatever its receiver: a superset for methods."""
         return [CallSite(path, call.line, call.scope) for path, call in self._calls_by_last_name.get(name, ())]
+
+    def call_sites_on_objects(self, name: str) -> list[CallSite]:
+        """Every call of a method ``name`` on a value: not on ``self``, nor on what an import names."""
+        return [
+            CallSite(path, call.line, call.scope)
+            for path, call in self._calls_by_last_name.get(name, ())
+            if call.callee.startswith("?.")
+            or (call.callee.startswith(("self.", "cls.")) and call.callee.count(".") > 1)
+        ]

@@ -67,6 +67,11 @@ class SymbolTable:
                 found[Symbol(path, klass.qualname)] = klass
         return found
 
+    @cached_property
+    def attributes(self) -> frozenset[str]:
+        """Every name under which an object of the project's classes may have something: set anywhere, or a method."""
+        return frozenset().union(*(facts.attributes for facts in self.files.values()))
+
     def function(self, symbol: Symbol) -> FunctionFacts | None:
         """The facts of a function, None if the symbol is something else."""
         found = self._definitions.get(symbol)

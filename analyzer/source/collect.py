@@ -5,7 +5,8 @@ from __future__ import annotations
 import ast
 import builtins
 import sys
-from collections.abc import Iterable
+from collections.abc import Iterable, Iterator
+from dataclasses import dataclass, field
 from typing import Any
 
 from .facts import IMPORT_STAR, MAIN_PART, Call, ClassFacts, FileFacts, FunctionFacts, Import
@@ -16,12 +17,38 @@ _BUILTINS = frozenset(dir(builtins))
 _OUTSIDE = frozenset({*sys.stdlib_module_names, "torch", "numpy"})
 # The most frequent kinds, under names of one look-up instead of two.
 _NAME, _CONSTANT, _ATTRIBUTE, _CALL, _KEYWORD = ast.Name, ast.Constant, ast.Attribute, ast.Call, ast.keyword
+_STORE = ast.Store
 _LOOKUPS = {"eval", "globals", "locals", "__import__", "importlib.import_module"}
+
+
+@dataclass(frozen=True)
+class Syntax:
+    """A file's tree as the first pass sees it, while it is at hand.
+
+    Attributes:
+        tree: the tree.
+        calls: its calls.
+        operations: its arithmetic.
+        assignments: its assignments of one value, annotated or not.
+        comparisons: its comparisons.
+        loops: its ``for`` statements.
+        bare: its statements that are nothing but an expression.
+        numbers: its literals with a decimal point or an exponent.
+    """
+
+    tree: ast.Module
+    calls: list[ast.Call] = field(default_factory=list)
+    operations: list[ast.BinOp] = field(default_factory=list)
+    assignments: list[ast.Assign | ast.AnnAssign] = field(default_factory=list)
+    comparisons: list[ast.Compare] = field(default_factory=list)
+    loops: list[ast.For] = field(default_factory=list)
+    bare: list[ast.Expr] = field(default_factory=list)
+    numbers: list[float] = field(default_factory=list)
 
 
 def collect_facts(
     tree: ast.Module, path: str, digest: str, lines: int, tokens: frozenset[bytes], has_suppressions: bool
-) -> FileFacts:
+) -> tuple[FileFacts, Syntax]:
     """Walk a module once.
 
     Args:
@@ -33,11 +60,12 @@ def collect_facts(
         has_suppressions: whether its text holds a suppression comment.
 
     Returns:
-        The file's facts.
+        The file's facts, and what the rules' screens look at.
     """
-    walk = _Collector()
+    syntax = Syntax(tree)
+    walk = _Collector(syntax)
     walk.scope(tree.body, "", frozenset(), "")
-    return FileFacts(
+    facts = FileFacts(
         path=path,
         digest=digest,
         lines=lines,
@@ -46,10 +74,12 @@ def collect_facts(
         functions=tuple(walk.functions),
         classes=tuple(walk.classes),
         calls=tuple(walk.calls),
+        called=frozenset(walk.called),
         names=frozenset().union(*walk.used.values()),
         uses=walk.uses(),
         constants=tuple(sorted(walk.constants)),
         words=frozenset(walk.words),
+        attributes=frozenset(walk.attributes),
         exports=tuple(walk.exports),
         has_main_guard=walk.has_main_guard,
         runs_at_import=any(_does_work(statement) for statement in tree.body),
@@ -58,6 +88,7 @@ def collect_facts(
         has_suppressions=has_suppressions,
         tokens=tokens,
     )
+    return facts, syntax
 
 
 def dotted(node: ast.AST) -> str | None:
@@ -92,6 +123,19 @@ def is_main_guard(test: ast.expr) -> bool:
     )
 
 
+def _bound_in(body: Iterable[ast.stmt]) -> Iterator[str]:
+    """The names that the statements of a class body assign, declare or define."""
+    for statement in body:
+        if isinstance(statement, (ast.FunctionDef, ast.AsyncFunctionDef, ast.ClassDef)):
+            yield statement.name
+        elif isinstance(statement, (ast.If, ast.Try, ast.With, ast.For)):
+            blocks = (getattr(statement, name, ()) for name in ("body", "orelse", "finalbody"))
+            yield from (name for block in blocks for name in _bound_in(block))
+        elif isinstance(statement, (ast.Assign, ast.AnnAssign)):
+            for target in statement.targets if isinstance(statement, ast.Assign) else [statement.target]:
+                yield from (n.id for n in ast.walk(target) if isinstance(n, ast.Name))
+
+
 def _does_work(statement: ast.stmt) -> bool:
     """A loop or a bare call at top level."""
     is_call = isinstance(statement, ast.Expr) and isinstance(statement.value, ast.Call)
@@ -106,17 +150,20 @@ def parameters_of(arguments: ast.arguments) -> tuple[str, ...]:
 
 
 class _Collector:
-    def __init__(self) -> None:
+    def __init__(self, syntax: Syntax) -> None:
+        self.syntax = syntax
         self.imports: list[Import] = []
         self.table: dict[str, str] = {}
         self.aliases: dict[str, str] = {}
         self.functions: list[FunctionFacts] = []
         self.classes: list[ClassFacts] = []
         self.calls: list[Call] = []
+        self.called: set[str] = set()
         self.used: dict[str, set[str]] = {}
         self.plain: dict[str, set[str]] = {}
         self.constants: set[str] = set()
         self.words: set[str] = set()
+        self.attributes: set[str] = set()
         self.exports: list[str] = []
         self.has_main_guard = False
         self.is_dynamic = False
@@ -132,7 +179,7 @@ class _Collector:
         plain = self.plain.setdefault(owner, set())
         # An explicit stack, in source order: deep expressions must not exhaust the interpreter's own.
         stack: list[Any] = list(body)[::-1]
-        pop, push, table = stack.pop, stack.append, self.table
+        pop, push, table, calls = stack.pop, stack.append, self.table, self.syntax.calls
         while stack:
             node = pop()
             kind = type(node)  # the narrowing below is by identity, for speed
@@ -145,10 +192,15 @@ class _Collector:
                 continue
             if kind is _CONSTANT:
                 value = node.value
-                if type(value) is str and len(value) <= _LONGEST_WORD and value.replace(".", "_").isidentifier():
-                    self.words.add(value)
+                if type(value) is str:
+                    if len(value) <= _LONGEST_WORD and value.replace(".", "_").isidentifier():
+                        self.words.add(value)
+                elif type(value) is float:
+                    self.syntax.numbers.append(value)
                 continue
             if kind is _ATTRIBUTE:
+                if type(node.ctx) is _STORE:
+                    self.attributes.add(node.attr)
                 root = _root(node.value)
                 if type(root) is _NAME and root.id in table:
                     full = self.resolve(node, shadowed)
@@ -158,6 +210,7 @@ class _Collector:
                     push(root)
                 continue
             if kind is _CALL:
+                calls.append(node)
                 callee = self.call(node, name, shadowed)
                 stack += node.keywords
                 stack += node.args
@@ -188,7 +241,18 @@ class _Collector:
             if node is None:  # a default or a key that is not there
                 continue
             if kind is ast.Assign:
+                self.syntax.assignments.append(node)
                 self.assignment(node, name, shadowed)
+            elif kind is ast.AnnAssign:
+                self.syntax.assignments.append(node)
+            elif kind is ast.BinOp:
+                self.syntax.operations.append(node)
+            elif kind is ast.Compare:
+                self.syntax.comparisons.append(node)
+            elif kind is ast.Expr:
+                self.syntax.bare.append(node)
+            elif kind is ast.For:
+                self.syntax.loops.append(node)
             elif kind is ast.AugAssign:
                 self.sets_parts = True
             elif kind is ast.If and not name and is_main_guard(node.test):
@@ -196,8 +260,8 @@ class _Collector:
                 inner.insert(0, ([*node.body], "", shadowed, MAIN_PART))
                 stack.extend(reversed(node.orelse))
                 continue
-            for field in child_fields(kind):
-                child = getattr(node, field, None)
+            for part in child_fields(kind):
+                child = getattr(node, part, None)
                 if type(child) is list:
                     stack += child[::-1]
                 elif child is not None:
@@ -250,6 +314,7 @@ class _Collector:
         ):
             self.is_dynamic = True
         # Interned: one name is called many times, and is pickled once.
+        self.called.add(callee.rpartition(".")[2])
         self.calls.append(Call(sys.intern(callee), node.lineno, scope))
         return imported
 
@@ -271,6 +336,7 @@ class _Collector:
         bases = tuple(self.described(b, shadowed) for b in node.bases)
         decorators = tuple(self.described(d, shadowed) for d in node.decorator_list)
         methods = tuple(s.name for s in node.body if isinstance(s, (ast.FunctionDef, ast.AsyncFunctionDef)))
+        self.attributes.update(_bound_in(node.body))
         self.classes.append(
             ClassFacts(qualname, node.lineno, node.end_lineno or node.lineno, bases, decorators, methods)
         )

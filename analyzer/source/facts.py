@@ -73,6 +73,8 @@ class FileFacts:
     functions: tuple[FunctionFacts, ...] = ()
     classes: tuple[ClassFacts, ...] = ()
     calls: tuple[Call, ...] = ()
+    called: frozenset[str] = frozenset()
+    """The last names of all callees: ``step`` of ``self.optimizer.step()``."""
     names: frozenset[str] = frozenset()
     """Every dotted name used that starts at an import (``torch.nn.functional.cross_entropy``)."""
     uses: tuple[tuple[str, tuple[str, ...]], ...] = ()
@@ -83,6 +85,8 @@ class FileFacts:
     """Other names bound at top level."""
     words: frozenset[str] = frozenset()
     """Short identifier-like strings in the code: names that a registry, ``getattr`` or a table may look up."""
+    attributes: frozenset[str] = frozenset()
+    """Names of attributes that are set: ``x.lr = ..``, and names that class bodies bind."""
     exports: tuple[str, ...] = ()
     """The strings of ``__all__``."""
     unread: tuple[str, ...] = ()
@@ -98,3 +102,5 @@ class FileFacts:
     has_suppressions: bool = False
     tokens: frozenset[bytes] = frozenset()
     """Which of the active rules' trigger bytes the file holds."""
+    wanted_by: frozenset[str] = frozenset()
+    """The names of the active rules that have a reason to look closely at the file."""

@@ -10,10 +10,10 @@ from functools import cached_property
 from ..findings import Evidence, Location
 from .collect import dotted
 from .facts import FileFacts
-from .links import Links
+from .links import Links, first_line
 from .nodes import branches, walk
 from .reader import LINE_END, Text
-from .scopes import Scope, build_scopes
+from .scopes import Scope, module_scope
 
 _LONGEST_SNIPPET = 72
 _CHAINS = frozenset({ast.Name, ast.Attribute})
@@ -97,7 +97,7 @@ class Module:
 
     @cached_property
     def _links(self) -> Links:
-        return Links(self.tree, self.root_scope, self._scopes)
+        return Links(self.tree, self.root_scope)
 
     def parent(self, node: ast.AST) -> ast.AST | None:
         """The node that holds this one, None for the module."""
@@ -122,21 +122,15 @@ class Module:
     @cached_property
     def root_scope(self) -> Scope:
         """The module's own scope, with all nested ones below it."""
-        return build_scopes(self.tree)
-
-    @cached_property
-    def _scopes(self) -> dict[int, Scope]:
-        found: dict[int, Scope] = {}
-        stack = [self.root_scope]
-        while stack:
-            scope = stack.pop()
-            found[id(scope.node)] = scope
-            stack.extend(scope.children)
-        return found
+        return module_scope(self.tree)
 
     def scopes(self) -> Iterator[Scope]:
         """Every scope of the file, the module's first."""
-        return iter(self._scopes.values())
+        stack = [self.root_scope]
+        while stack:
+            scope = stack.pop()
+            yield scope
+            stack.extend(scope.children)
 
     def scope_of(self, node: ast.AST) -> Scope:
         """The scope in which a node is evaluated; a function's or class's own node stands in the one around it."""
@@ -144,17 +138,22 @@ class Module:
 
     def scope_at(self, node: ast.AST) -> Scope:
         """The scope that a function, lambda, class or module node opens."""
-        return self._scopes[id(node)]
+        opened = self.root_scope if node is self.tree else self.scope_of(node).opened_by(node)
+        if opened is None:
+            raise KeyError(f"{self.path}: line {getattr(node, 'lineno', 0)} opens no scope")
+        return opened
 
     def scope_named(self, qualname: str) -> Scope | None:
         """The last-defined scope of that qualified name (``Net.forward``), None where there is none."""
-        found = [s for s in self._scopes.values() if s.qualname == qualname]
+        found = [self.root_scope]
+        for name in qualname.split(".") if qualname else ():
+            found = [c for scope in found for c in scope.children if c.qualname.rpartition(".")[2] == name]
         return max(found, key=lambda s: getattr(s.node, "lineno", 0), default=None)
 
     def qualname(self, node: ast.AST) -> str:
         """Qualified name of the function or class around a node, "" at top level."""
         if isinstance(node, (ast.FunctionDef, ast.AsyncFunctionDef, ast.ClassDef)):
-            return self._scopes[id(node)].qualname
+            return self.scope_at(node).qualname
         return self.scope_of(node).qualname
 
     def local_name(self, node: ast.expr) -> str | None:
@@ -208,25 +207,49 @@ class Module:
         """Every call of the file, in source order."""
         yield from self._calls
 
+    @cached_property
+    def _calls(self) -> list[ast.Call]:
+        if "nodes" not in vars(self):
+            return _calls_in([self.tree])
+        return _in_order([n for n in self.nodes if type(n) is ast.Call])
+
     def calls_on(self, line: int) -> list[ast.Call]:
         """The calls that start on a line, in source order."""
-        return self._calls_by_line.get(line, [])
+        found = self._calls_by_line.get(line)
+        if found is None:
+            statements = _statements_on(line, self.tree.body)
+            found = self._calls_by_line[line] = [c for c in _calls_in(statements) if c.lineno == line]
+        return found
 
     @cached_property
     def _calls_by_line(self) -> dict[int, list[ast.Call]]:
-        table: dict[int, list[ast.Call]] = {}
-        for call in self._calls:
-            table.setdefault(call.lineno, []).append(call)
-        return table
+        return {}
 
-    @cached_property
-    def _calls(self) -> list[ast.Call]:
-        found: list[ast.Call] = []
-        stack: list[ast.AST] = [self.tree]
-        while stack:
-            node = stack.pop()
-            if type(node) is ast.Call:
-                found.append(node)
-            stack += branches(node)
-        # Calls that start at one place hold each other (``f()()``), and keep their order: the outer one first.
-        return sorted(found, key=lambda n: (n.lineno, n.col_offset))
+
+def _statements_on(line: int, body: list[ast.stmt]) -> list[ast.AST]:
+    """The parts of a file around a line: statements, or of a class the statements inside and its head."""
+    found: list[ast.AST] = []
+    for statement in body:
+        if first_line(statement) <= line <= (statement.end_lineno or statement.lineno):
+            if isinstance(statement, ast.ClassDef):
+                found += [*statement.decorator_list, *statement.bases, *statement.keywords]
+                found += _statements_on(line, statement.body)
+            else:
+                found.append(statement)
+    return found
+
+
+def _calls_in(roots: list[ast.AST]) -> list[ast.Call]:
+    found: list[ast.Call] = []
+    stack = [*reversed(roots)]
+    while stack:
+        node = stack.pop()
+        if type(node) is ast.Call:
+            found.append(node)
+        stack += branches(node)
+    return _in_order(found)
+
+
+def _in_order(calls: list[ast.Call]) -> list[ast.Call]:
+    """As they stand in the file; of those that start at one place (``f()()``), the outer one first."""
+    return sorted(calls, key=lambda n: (n.lineno, n.col_offset))

@@ -21,6 +21,8 @@ _CHILD_FIELDS: dict[type[ast.AST], tuple[str, ...]] = {
     ast.MatchSingleton: (),
 }
 
+_BLOCKS = ("body", "orelse", "finalbody", "handlers", "cases")
+
 LEAVES = frozenset({ast.Name, ast.Constant, type(None)})
 """What :func:`branches` leaves out; None stands for a child that is not there."""
 
@@ -69,3 +71,14 @@ def walk(node: ast.AST) -> Iterator[ast.AST]:
         current = waiting.pop()
         yield current
         waiting += children(current)[::-1]
+
+
+def statements(tree: ast.Module) -> Iterator[ast.stmt]:
+    """Every statement of a file, without a look into expressions; in no order."""
+    stack: list[Any] = [*tree.body]
+    while stack:
+        node = stack.pop()
+        if isinstance(node, ast.stmt):
+            yield node
+        for name in _BLOCKS:
+            stack += getattr(node, name, ())

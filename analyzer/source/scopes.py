@@ -7,6 +7,7 @@ import weakref
 from collections.abc import Iterator
 from dataclasses import dataclass, field
 from enum import Enum
+from functools import cached_property
 from typing import Any
 
 from .collect import dotted
@@ -62,24 +63,45 @@ class Binding:
 
 
 class Scope:
-    """A module, class or function body.
+    """A module, class or function body, read when it is first asked about: most functions of a file never are.
 
     Attributes:
         node: the syntax node that opens it.
         qualname: its qualified name (``Net.forward``), "" for the module.
-        children: the scopes directly inside it.
-        bindings: what gives each key a value in it.
-        foreign: names declared ``global`` or ``nonlocal``.
     """
 
     def __init__(self, node: ScopeNode, qualname: str, parent: Scope | None) -> None:
         self.node = node
         self.qualname = qualname
-        self.children: list[Scope] = []
-        self.bindings: dict[str, list[Binding]] = {}
-        self.foreign: set[str] = set()
         # Weak, so that a closed file's tree goes at once and not when the collector comes; its module keeps the root.
         self._parent = weakref.ref(parent) if parent is not None else None
+
+    @cached_property
+    def bindings(self) -> dict[str, list[Binding]]:
+        """What gives each key a value in it."""
+        return self._content.bindings
+
+    @cached_property
+    def children(self) -> list[Scope]:
+        """The scopes directly inside it."""
+        return list(self._content.opened.values())
+
+    @cached_property
+    def foreign(self) -> set[str]:
+        """Names declared ``global`` or ``nonlocal``."""
+        return self._content.foreign
+
+    def opened_by(self, node: ast.AST) -> Scope | None:
+        """The scope directly inside that a node opens."""
+        return self._content.opened.get(id(node))
+
+    @cached_property
+    def _content(self) -> _Content:
+        content = _Content()
+        # What is bound so far counts for the statements that follow, while the rest is still read.
+        vars(self).update(_content=content, bindings=content.bindings, foreign=content.foreign)
+        _read(self, content)
+        return content
 
     @property
     def parent(self) -> Scope | None:
@@ -170,42 +192,43 @@ def last_name(node: ast.expr) -> str:
     return node.attr if isinstance(node, ast.Attribute) else node.id if isinstance(node, ast.Name) else ""
 
 
-def build_scopes(tree: ast.Module) -> Scope:
-    """All scopes of a file with their bindings; returns the module's."""
-    root = Scope(tree, "", None)
-    _fill(root, tree.body)
-    return root
+class _Content:
+    """What a scope's own statements bind, declare and open."""
+
+    def __init__(self) -> None:
+        self.bindings: dict[str, list[Binding]] = {}
+        self.foreign: set[str] = set()
+        self.opened: dict[int, Scope] = {}
 
 
-def _fill(scope: Scope, body: list[ast.stmt] | list[ast.expr]) -> None:
-    stack: list[Any] = [*reversed(body)]
-    bindings = scope.bindings
+def module_scope(tree: ast.Module) -> Scope:
+    """The scope of a file, with all nested ones below it."""
+    return Scope(tree, "", None)
+
+
+def _read(scope: Scope, content: _Content) -> None:
+    bindings = content.bindings
+    if isinstance(scope.node, (ast.FunctionDef, ast.AsyncFunctionDef, ast.Lambda)):
+        for argument in _every_argument(scope.node.args):
+            bindings.setdefault(argument.arg, []).append(Binding(argument.arg, Kind.PARAMETER, argument))
+    body = scope.node.body
+    stack: list[Any] = [*reversed(body)] if isinstance(body, list) else [body]
     while stack:
         node = stack.pop()
         kind = type(node)  # by identity, for speed: trees hold no subclasses
         if kind in SCOPE_NODES:
-            _open(scope, node)
+            name = "<lambda>" if kind is ast.Lambda else node.name
+            content.opened[id(node)] = Scope(node, f"{scope.qualname}.{name}" if scope.qualname else name, scope)
             if kind is not ast.Lambda:
+                bindings.setdefault(name, []).append(Binding(name, Kind.DEFINE, node))
                 stack.extend(node.decorator_list)
             continue
         if kind is ast.Global or kind is ast.Nonlocal:
-            scope.foreign.update(node.names)
+            content.foreign.update(node.names)
         elif kind in _BINDERS:
             for binding in bindings_of(node, scope):
                 bindings.setdefault(binding.key, []).append(binding)
         stack += branches(node)[::-1]
-
-
-def _open(outer: Scope, node: ast.FunctionDef | ast.AsyncFunctionDef | ast.Lambda | ast.ClassDef) -> None:
-    name = "<lambda>" if isinstance(node, ast.Lambda) else node.name
-    scope = Scope(node, f"{outer.qualname}.{name}" if outer.qualname else name, outer)
-    outer.children.append(scope)
-    if not isinstance(node, ast.Lambda):
-        outer.bindings.setdefault(name, []).append(Binding(name, Kind.DEFINE, node))
-    if not isinstance(node, ast.ClassDef):
-        for argument in _every_argument(node.args):
-            scope.bindings.setdefault(argument.arg, []).append(Binding(argument.arg, Kind.PARAMETER, argument))
-    _fill(scope, [node.body] if isinstance(node, ast.Lambda) else node.body)
 
 
 def bindings_of(node: ast.AST, scope: Scope) -> Iterator[Binding]:

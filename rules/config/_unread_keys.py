@@ -55,7 +55,7 @@ def loaded_files(project: Project) -> list[Loaded]:
         for one in files:
             if isinstance(one, Files) and not one.key and one.paths:
                 paths = related(project, module.path)
-                if any(c.callee.rpartition(".")[2] in _BY_NAME for p in paths for c in project.files[p].calls):
+                if any(not project.files[p].called.isdisjoint(_BY_NAME) for p in paths):
                     continue
                 holds = _Holders(project, one.paths)
                 read = readings(project, [(module, call)], paths, holds)

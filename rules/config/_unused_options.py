@@ -142,7 +142,7 @@ def _is_namespace(project: Project, place: Read, name: str, path: str) -> bool:
 
 def _read(project: Project, paths: list[str]) -> Readings | None:
     """What is read of the namespaces made in some files; None where they go where they cannot be followed."""
-    calls = {c.callee.rpartition(".")[2] for p in paths for c in project.files[p].calls}
+    calls = frozenset().union(*(project.files[p].called for p in paths))
     if not paths or calls & _ELSEWHERE:
         return None
     starts = namespaces(project, paths)

@@ -6,12 +6,13 @@ import ast
 from collections.abc import Iterator
 
 from ...analyzer.findings import Confidence, Evidence, Finding, Level, Location
-from ...analyzer.flow.predictions.masked import LOSSES, Mask, masks
+from ...analyzer.flow.predictions.masked import LOSSES, Mask, masks, may_have_mask
 from ...analyzer.flow.settings import Configured, Setting, settings_of
 from ...analyzer.flow.values.frames import Known, Operand
 from ...analyzer.graph.graphs import is_test
 from ...analyzer.graph.project import Project
 from ...analyzer.rule import Rule
+from ...analyzer.source.collect import Syntax
 from ...analyzer.source.facts import FileFacts
 from ...analyzer.source.module import Module
 from ...analyzer.source.scopes import Kind, key_of
@@ -84,8 +85,12 @@ class PseudoLabelThreshold(Rule):
 
     def wants(self, facts: FileFacts) -> bool:
         """A confidence is the largest probability, or a sigmoid's value beside a loss of torch's."""
-        names = {call.callee.rpartition(".")[2] for call in facts.calls}
+        names = facts.called
         return not names.isdisjoint(_LARGEST) or ("sigmoid" in names and not names.isdisjoint(LOSSES))
+
+    def screen(self, syntax: Syntax, facts: FileFacts) -> bool:
+        """A comparison that may be a mask; tests compare what they like."""
+        return not is_test(facts.path) and may_have_mask(syntax)
 
     def check(self, module: Module, project: Project) -> Iterator[Finding]:
         """The thresholds of one file's masks, wherever they are configured."""

@@ -10,6 +10,7 @@ from ...analyzer.flow.values.frames import Operand
 from ...analyzer.graph.graphs import is_test
 from ...analyzer.graph.project import Project
 from ...analyzer.rule import Proof, Rule
+from ...analyzer.source.collect import Syntax
 from ...analyzer.source.facts import FileFacts
 from ...analyzer.source.module import Module
 from ...analyzer.source.scopes import key_of
@@ -82,6 +83,10 @@ class AbsoluteOverlapThreshold(Rule):
         return not is_test(facts.path) and not any(
             facts.tokens.isdisjoint(wanted) for wanted in (_COUNTS, _VOLUMES, _SAYINGS)
         )
+
+    def screen(self, syntax: Syntax, facts: FileFacts) -> bool:
+        """A comparison of the kind."""
+        return any(len(node.ops) == 1 and isinstance(node.ops[0], _ASKS) for node in syntax.comparisons)
 
     def check(self, module: Module, project: Project) -> Iterator[Finding]:
         """Each comparison in a function."""

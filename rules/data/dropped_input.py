@@ -70,7 +70,7 @@ class DroppedInput(Rule):
 
     def wants(self, facts: FileFacts) -> bool:
         """Whether the file stacks something, and makes items or reads files; tests load what they like."""
-        called = {call.callee.rpartition(".")[2] for call in facts.calls}
+        called = facts.called
         makes = any("__getitem__" in klass.methods for klass in facts.classes)
         return not is_test(facts.path) and not called.isdisjoint(STACKS) and (makes or not called.isdisjoint(READS))
 

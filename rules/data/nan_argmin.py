@@ -81,7 +81,7 @@ class NanArgmin(Rule):
 
     def wants(self, facts: FileFacts) -> bool:
         """Whether the file chooses something."""
-        return any(call.callee.rpartition(".")[2] in _CHOICES for call in facts.calls)
+        return not facts.called.isdisjoint(_CHOICES)
 
     def check(self, module: Module, project: Project) -> Iterator[Finding]:
         """Each choice of the file."""

@@ -86,7 +86,7 @@ class SplitNormalization(Rule):
                 if own is not None and found is not None:
                     reported.add(id(own.node))
                     yield found
-        if not any(c.callee.rpartition(".")[2] in ("fit", "fit_transform") for c in module.facts.calls):
+        if module.facts.called.isdisjoint({"fit", "fit_transform"}):
             return
         for scope in module.scopes():
             if scope.is_class:

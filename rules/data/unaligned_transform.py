@@ -11,11 +11,12 @@ from ...analyzer.flow.images.companions import LeftBehind, left_behind
 from ...analyzer.flow.images.dropped import dropped
 from ...analyzer.flow.images.formats import columns_are_x_y
 from ...analyzer.flow.images.inverses import Forward, Kept, forward_again, unread
-from ...analyzer.flow.images.motions import FLIP, MIRROR, may_move
-from ...analyzer.flow.images.pipelines import Apart, Applied, drawn_apart, without_targets
+from ...analyzer.flow.images.motions import FLIP, MIRROR, has_motion, may_move
+from ...analyzer.flow.images.pipelines import Apart, Applied, drawn_apart, may_apply_pipeline, without_targets
 from ...analyzer.graph.graphs import is_test
 from ...analyzer.graph.project import Project
 from ...analyzer.rule import Rule
+from ...analyzer.source.collect import Syntax
 from ...analyzer.source.facts import FileFacts
 from ...analyzer.source.module import Module
 from ._unaligned_transform_cases import INVALID, VALID
@@ -94,6 +95,10 @@ class UnalignedTransform(Rule):
         if libraries.isdisjoint(_LIBRARIES):
             return False
         return not libraries.isdisjoint(_PICTURES) or may_move(facts) or _makes_items(facts)
+
+    def screen(self, syntax: Syntax, facts: FileFacts) -> bool:
+        """A statement that moves an image, or a call that may be that of a pipeline."""
+        return not is_test(facts.path) and (has_motion(syntax, facts) or may_apply_pipeline(syntax))
 
     def check(self, module: Module, project: Project) -> Iterator[Finding]:
         """What is seen in one file."""

@@ -10,6 +10,8 @@ from ...analyzer.flow.autograd.modes import is_recorded
 from ...analyzer.flow.values.frames import Operand
 from ...analyzer.flow.values.tensors import operation
 from ...analyzer.graph.project import Project
+from ...analyzer.source.collect import Syntax
+from ...analyzer.source.facts import FileFacts
 from ...analyzer.source.module import Module
 from ...analyzer.source.scopes import key_of
 
@@ -50,6 +52,17 @@ class RowLoop:
     total: str
 
 
+def may_have_row_loop(syntax: Syntax, facts: FileFacts) -> bool:
+    """Whether a loop over numbers or names sums something, and holds what losses are made of, by the names alone."""
+    lines = {c.line for c in facts.calls if c.callee.rpartition(".")[2] in LOSSES}
+    return any(
+        any(loop.lineno <= line <= (loop.end_lineno or loop.lineno) for line in lines)
+        and _targets(loop) is not None
+        and _total(loop) is not None
+        for loop in syntax.loops
+    )
+
+
 def row_loops(module: Module, project: Project) -> Iterator[RowLoop]:
     """The outermost such loops of a file, in source order."""
     inside: set[int] = set()
@@ -63,7 +76,7 @@ def row_loops(module: Module, project: Project) -> Iterator[RowLoop]:
 
 
 def _read(loop: ast.For, module: Module, project: Project) -> RowLoop | None:
-    target = _targets(loop, module)
+    target = _targets(loop)
     if target is None:
         return None
     index, rows, count = target
@@ -76,7 +89,7 @@ def _read(loop: ast.For, module: Module, project: Project) -> RowLoop | None:
     return RowLoop(loop, index, rows, count, comparison, total)
 
 
-def _targets(loop: ast.For, module: Module) -> tuple[str | None, dict[str, ast.expr], ast.expr | None] | None:
+def _targets(loop: ast.For) -> tuple[str | None, dict[str, ast.expr], ast.expr | None] | None:
     """What a loop's header names: ``range(n)``, ``enumerate(z)``, ``zip(a, b)``, ``z``."""
     target, source = loop.target, loop.iter
     if isinstance(source, ast.Call) and isinstance(source.func, ast.Name) and not source.keywords:

@@ -88,9 +88,7 @@ class DoubleDeg2Rad(Rule):
 
     def wants(self, facts: FileFacts) -> bool:
         """Whether a conversion can stand in the file: a function of that name, or arithmetic with pi."""
-        return any(n.rpartition(".")[2] in _WORDS for n in facts.names) or any(
-            c.callee.rpartition(".")[2] in _WORDS for c in facts.calls
-        )
+        return any(n.rpartition(".")[2] in _WORDS for n in facts.names) or not facts.called.isdisjoint(_WORDS)
 
     def check(self, module: Module, project: Project) -> Iterator[Finding]:
         """The double conversions of a file, then its trigonometry on degrees."""

@@ -7,17 +7,20 @@ from collections.abc import Iterator
 from typing import Any, ClassVar
 
 from ...analyzer.findings import Confidence, Evidence, Finding, Level
+from ...analyzer.flow.autograd.applying import Applying
 from ...analyzer.flow.autograd.bodies import Body, read_body, writes_at_all, writing_bodies
 from ...analyzer.flow.autograd.breaks import Break, breaks, may_break
 from ...analyzer.flow.autograd.fates import End
 from ...analyzer.flow.autograd.gradients import Need
-from ...analyzer.flow.autograd.modes import is_recorded_here
+from ...analyzer.flow.autograd.modes import is_recorded_here, unrecorded
 from ...analyzer.flow.autograd.weights import WeightWrite, may_be_weight, weight_writes
 from ...analyzer.flow.autograd.writes import WRITING, How, Write, base_of, is_function, writes
 from ...analyzer.graph.project import Project
 from ...analyzer.rule import Proof, Rule
+from ...analyzer.source.collect import Syntax
 from ...analyzer.source.facts import FileFacts
 from ...analyzer.source.module import Module
+from ...analyzer.source.nodes import statements
 from ...analyzer.source.scopes import key_of
 from ..knowledge.saved_values import saved_values
 from ._inplace_autograd_cases import INVALID, VALID
@@ -92,15 +95,26 @@ class InplaceAutograd(Rule):
         """A file that uses torch and writes in place."""
         return any(i.target.partition(".")[0] == "torch" for i in facts.imports) and writes_at_all(facts, WRITING)
 
+    def screen(self, syntax: Syntax, facts: FileFacts) -> bool:
+        """A write into what an operation may have saved, or into a weight."""
+        applying = Applying(syntax.assignments, facts, saved_values())
+        for nodes in writing_bodies(syntax.tree, facts, WRITING, unrecorded(facts)):
+            body = read_body(nodes, applying)
+            if any(_may_be_bug(write, base_of(write.target, None), body) for write in writes(nodes)):
+                return True
+        return False
+
     def check(self, module: Module, project: Project) -> Iterator[Finding]:
         """One finding a write."""
         table = saved_values()
-        for nodes in writing_bodies(module, WRITING):
-            body = read_body(nodes, module, table)
+        assignments = (s for s in statements(module.tree) if isinstance(s, (ast.Assign, ast.AnnAssign)))
+        applying = Applying(assignments, module.facts, table)
+        for nodes in writing_bodies(module.tree, module.facts, WRITING):
+            body = read_body(nodes, applying)
             found = [write for write in writes(nodes) if _is_open(write, body, module, project)]
             for broken in breaks(found, body, module, project, table):
                 yield self._of_value(broken, module, project)
-            for weight in weight_writes(found, module, project):
+            for weight in weight_writes(found, applying, module, project):
                 yield self._of_weight(weight, module)
 
     def _of_value(self, found: Break, module: Module, project: Project) -> Finding:
@@ -142,10 +156,13 @@ class InplaceAutograd(Rule):
 
 def _is_open(write: Write, body: Body, module: Module, project: Project) -> bool:
     """Whether a write's own function leaves open that it breaks something; the cheapest questions first."""
-    base = base_of(write.target, module)
-    if not may_break(write, base, body) and not may_be_weight(write, base, module):
+    if not _may_be_bug(write, base_of(write.target, module), body):
         return False
     return not is_function(write, module, project) and is_recorded_here(module, write.node, project)
+
+
+def _may_be_bug(write: Write, base: ast.expr, body: Body) -> bool:
+    return may_break(write, base, body) or may_be_weight(write, base, body.applying)
 
 
 def _confidence(found: Break, project: Project) -> Confidence:

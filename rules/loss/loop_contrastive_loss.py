@@ -9,12 +9,13 @@ from typing import ClassVar
 from ...analyzer.findings import Confidence, Finding, Level
 from ...analyzer.graph.project import Project
 from ...analyzer.rule import Proof, Rule
+from ...analyzer.source.collect import Syntax
 from ...analyzer.source.facts import FileFacts
 from ...analyzer.source.module import Module
 from ._loop_contrastive_loss_cases import INVALID, VALID
 from ._loop_contrastive_loss_plan import plan
 from ._loop_contrastive_loss_proof import PROOF
-from ._row_loops import LOSSES, RowLoop, row_loops
+from ._row_loops import LOSSES, RowLoop, may_have_row_loop, row_loops
 
 _PRODUCTS = (
     *(b"mv(", b"matmul", b" @ ", b"mm(", b"dot(", b"cosine_similarity", b"cdist", b"einsum", b"CosineSimilarity"),
@@ -75,9 +76,12 @@ class LoopContrastiveLoss(Rule):
 
     def wants(self, facts: FileFacts) -> bool:
         """A file that uses torch and calls what losses are made of."""
-        return any(item.target.partition(".")[0] == "torch" for item in facts.imports) and any(
-            call.callee.rpartition(".")[2] in LOSSES for call in facts.calls
-        )
+        uses_torch = any(item.target.partition(".")[0] == "torch" for item in facts.imports)
+        return uses_torch and not facts.called.isdisjoint(LOSSES)
+
+    def screen(self, syntax: Syntax, facts: FileFacts) -> bool:
+        """A loop that sums losses."""
+        return may_have_row_loop(syntax, facts)
 
     def check(self, module: Module, project: Project) -> Iterator[Finding]:
         """One finding a loop."""

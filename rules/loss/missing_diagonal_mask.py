@@ -100,7 +100,7 @@ class MissingDiagonalMask(Rule):
             return False
         if b"CrossEntropyLoss" in facts.tokens:
             return True
-        return any(
+        return not facts.called.isdisjoint(SINKS) and any(
             call.callee.rpartition(".")[2] in SINKS and not call.callee.startswith(("math.", "numpy."))
             for call in facts.calls
         )

@@ -8,10 +8,12 @@ from typing import Any, ClassVar
 
 from ...analyzer.findings import Confidence, Finding, Level
 from ...analyzer.flow.floors.places import Danger, Floor
+from ...analyzer.flow.floors.screen import may_have_weak_floor
 from ...analyzer.flow.floors.weak import Kind, Weak, typed_name, weak_floors
 from ...analyzer.flow.precision.precision import Number
 from ...analyzer.graph.project import Project
 from ...analyzer.rule import Proof, Rule
+from ...analyzer.source.collect import Syntax
 from ...analyzer.source.facts import FileFacts
 from ...analyzer.source.module import Module
 from ...analyzer.source.scopes import Kind as Bound
@@ -86,6 +88,10 @@ class TinyEpsilon(Rule):
     def wants(self, facts: FileFacts) -> bool:
         """A file that uses torch."""
         return any(item.target.partition(".")[0] == "torch" for item in facts.imports)
+
+    def screen(self, syntax: Syntax, facts: FileFacts) -> bool:
+        """A logarithm, a root of what is clamped, or a number that is small enough to be lost."""
+        return may_have_weak_floor(syntax, facts)
 
     def check(self, module: Module, project: Project) -> Iterator[Finding]:
         """One finding a floor."""

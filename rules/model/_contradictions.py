@@ -50,7 +50,7 @@ def may_contradict(project: Project, facts: FileFacts) -> bool:
     for word in facts.words:
         if not word.isalpha():
             families[_roughly(word)].append(word)
-    called = {c.callee.rpartition(".")[2] for c in facts.calls}
+    called = facts.called
     # What a decorator registers is picked by the registered name, and named here by its definition alone.
     registered = {f.qualname for f in facts.functions if any("regist" in d for d in f.decorators)}
     names = {*facts.constants} - registered

@@ -23,7 +23,7 @@ class Restless:
 
 def trains(facts: FileFacts) -> bool:
     """Whether a file goes backward and steps."""
-    names = {call.callee.rpartition(".")[2] for call in facts.calls}
+    names = facts.called
     return {"backward", "step"} <= names
 
 

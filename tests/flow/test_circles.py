@@ -25,6 +25,8 @@ def main():
 class _NoRule(Rule):
     """Stands for any rule."""
 
+    name = "no-rule"
+
 
 def test_an_attribute_set_from_itself_ends_the_search(tmp_path: Path) -> None:
     project = project_of(tmp_path, {"train.py": HEADER}, _NoRule())

@@ -35,6 +35,8 @@ BODIES = {
 class _NoRule(Rule):
     """Stands for any rule."""
 
+    name = "no-rule"
+
 
 @pytest.mark.parametrize("body", BODIES)
 def test_what_reaches_an_effect_is_live(body: str, tmp_path: Path) -> None:

@@ -40,7 +40,7 @@ def project_of(root: Path, files: Mapping[str, str], rule: Rule) -> Project:
     write(root, files)
     sources = Sources(root)
     python = [p for p in files if p.endswith(".py")]
-    readings = [read_file(sources, p, rule.triggers) for p in python]
+    readings = [read_file(sources, p, [rule]) for p in python]
     assert not [r.problem for r in readings if r.problem], [r.problem for r in readings if r.problem]
     others = sorted(set(files) - set(python))
     dependencies = read_dependencies(root, [p for p in files if is_dependency_file(p)])

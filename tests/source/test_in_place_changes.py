@@ -3,7 +3,7 @@
 import ast
 
 import pytest
-from mlfix.analyzer.source.scopes import Kind, build_scopes
+from mlfix.analyzer.source.scopes import Kind, module_scope
 
 
 @pytest.mark.parametrize(
@@ -19,11 +19,11 @@ from mlfix.analyzer.source.scopes import Kind, build_scopes
     ],
 )
 def test_a_change_through_views_and_chains_is_a_change_of_the_name(statement: str) -> None:
-    bindings = build_scopes(ast.parse(f"import torch\nx = f()\n{statement}\n")).bindings["x"]
+    bindings = module_scope(ast.parse(f"import torch\nx = f()\n{statement}\n")).bindings["x"]
     assert [b.kind for b in bindings] == [Kind.ASSIGN, Kind.UPDATE]
 
 
 @pytest.mark.parametrize("statement", ["x.__init__()", "x.sum()[0].item()", "f(x).fill_(0)", "x.clone().fill_(0)"])
 def test_a_copy_is_not_changed(statement: str) -> None:
-    bindings = build_scopes(ast.parse(f"x = g()\n{statement}\n")).bindings["x"]
+    bindings = module_scope(ast.parse(f"x = g()\n{statement}\n")).bindings["x"]
     assert [b.kind for b in bindings] == [Kind.ASSIGN]

@@ -7,14 +7,14 @@ counters and freshly made tensors.
 from __future__ import annotations
 
 import ast
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator
 from dataclasses import dataclass, field
 
 from ...source.facts import FileFacts
-from ...source.module import Module
 from ...source.nodes import children
 from ...source.scopes import key_of
-from .saved import VIEWING, VIEWS, Table
+from .applying import Applying
+from .saved import VIEWING, VIEWS
 
 _DEFINING = (ast.FunctionDef, ast.AsyncFunctionDef, ast.ClassDef)
 _UNSAVED = (
@@ -23,10 +23,6 @@ _UNSAVED = (
 )
 _SIGNS = (ast.Mult, ast.MatMult, ast.Pow, ast.Div)
 _BLOCKS = ("body", "orelse", "finalbody", "handlers", "cases")
-_FOREIGN = frozenset({"numpy", "math", "random", "copy", "itertools", "functools", "collections", "os", "re", "typing"})
-_BUILTINS = frozenset(
-    {"int", "float", "len", "list", "dict", "set", "range", "str", "print", "isinstance", "enumerate", "max", "min"}
-)
 
 
 @dataclass
@@ -36,14 +32,12 @@ class Body:
     Attributes:
         nodes: its nodes, parents before what they hold, in source order.
         saved: names whose value may be the saved result of an operation.
-        imported: what the file's imports bind, by the name.
-        table: what each operation saves.
+        applying: what the file's calls may apply.
         operated: by key, the loads to which an operation that saves its input may be applied.
     """
 
     nodes: list[ast.AST]
-    imported: Mapping[str, str]
-    table: Table
+    applying: Applying
     saved: set[str] = field(default_factory=set)
     operated: dict[str, list[ast.expr]] = field(default_factory=dict)
 
@@ -56,7 +50,7 @@ class Body:
         """
         key = key_of(base)
         if key is None:
-            return _may_be_saved(base, self.imported, self.table)
+            return _may_be_saved(base, self.applying)
         if any(load.lineno <= last for load in self.operated.get(key, ())):
             return True
         return key in self.saved
@@ -64,13 +58,18 @@ class Body:
 
 def writes_at_all(facts: FileFacts, methods: frozenset[str]) -> bool:
     """Whether anything in a file may write in place: a statement, or a call of one of some methods."""
-    return facts.sets_parts or any(c.callee.rpartition(".")[2] in methods for c in facts.calls)
+    return facts.sets_parts or not facts.called.isdisjoint(methods)
 
 
-def writing_bodies(module: Module, methods: frozenset[str]) -> Iterator[list[ast.AST]]:
-    """The nodes of each body of a file in which a statement writes, or that calls one of some methods."""
-    calling = {c.scope for c in module.facts.calls if c.callee.rpartition(".")[2] in methods}
-    waiting: list[tuple[str, list[ast.stmt]]] = [("", module.tree.body)]
+def writing_bodies(
+    tree: ast.Module, facts: FileFacts, methods: frozenset[str], but: frozenset[str] = frozenset()
+) -> Iterator[list[ast.AST]]:
+    """The nodes of each body of a file in which a statement writes, or that calls one of some methods.
+
+    ``but`` are the qualified names of functions that are left out.
+    """
+    calling = {c.scope for c in facts.calls if c.callee.rpartition(".")[2] in methods}
+    waiting: list[tuple[str, list[ast.stmt]]] = [("", tree.body)]
     while waiting:
         qualname, body = waiting.pop()
         writes = qualname in calling
@@ -83,7 +82,7 @@ def writing_bodies(module: Module, methods: frozenset[str]) -> Iterator[list[ast
             writes = writes or is_write(node)
             for name in _BLOCKS:
                 stack += getattr(node, name, ())
-        if writes:
+        if writes and qualname not in but:
             yield _own_nodes(body)
 
 
@@ -105,10 +104,9 @@ def _own_nodes(body: list[ast.stmt]) -> list[ast.AST]:
     return found
 
 
-def read_body(nodes: list[ast.AST], module: Module, table: Table) -> Body:
+def read_body(nodes: list[ast.AST], applying: Applying) -> Body:
     """What a body's syntax says of its names."""
-    imported = {i.local: i.target for i in module.facts.imports}
-    body = Body(nodes, imported, table)
+    body = Body(nodes, applying)
     unsaved: set[int] = set()
     sources: list[tuple[str, str]] = []
     for node in nodes:
@@ -116,18 +114,20 @@ def read_body(nodes: list[ast.AST], module: Module, table: Table) -> Body:
             if not isinstance(node.ctx, ast.Load) and id(node) not in unsaved:
                 body.saved.add(key_of(node) or "")
         elif isinstance(node, ast.Call):
-            _read_call(node, body, imported, table)
+            _read_call(node, body)
         elif isinstance(node, ast.Assign):
-            source = _source_of(node.value)
+            value = _viewed(node.value)
+            source = key_of(value)
+            targets = [part for target in node.targets for part in _parts(target)]
             if source is not None:
-                sources += [(key_of(t) or "", source) for t in node.targets]
-            if source is not None or not _may_be_saved(node.value, imported, table):
-                unsaved.update(id(t) for t in node.targets)
+                sources += [(key_of(t) or "", source) for t in targets]
+            if source is not None or not _may_be_saved(value, applying):
+                unsaved.update(id(t) for t in targets)
         elif isinstance(node, ast.For):
             if _is_range(node.iter):
                 unsaved.add(id(node.target))
         elif isinstance(node, ast.AnnAssign):
-            if node.value is None or not _may_be_saved(node.value, imported, table):
+            if node.value is None or not _may_be_saved(node.value, applying):
                 unsaved.add(id(node.target))
         elif isinstance(node, ast.AugAssign):
             unsaved.add(id(node.target))
@@ -140,14 +140,28 @@ def read_body(nodes: list[ast.AST], module: Module, table: Table) -> Body:
     return body
 
 
-def _source_of(value: ast.expr) -> str | None:
-    """The name that a value is another name of, or a part of: ``y``, ``y[0]``, ``y.T``."""
-    while key_of(value) is None and isinstance(value, ast.Subscript):
-        value = value.value
-    if isinstance(value, ast.Attribute) and value.attr in VIEWING:
-        value = value.value
-    key = key_of(value)
-    return key if key is None or key.isidentifier() else None
+def _viewed(value: ast.expr) -> ast.expr:
+    """What a value is a view or a part of: ``y`` of ``y``, ``y[0]``, ``y.T`` and ``y.view(-1).transpose(0, 1)``."""
+    while True:
+        if isinstance(value, ast.Subscript):
+            if key_of(value) is not None:
+                return value
+            value = value.value
+        elif isinstance(value, ast.Attribute) and value.attr in VIEWING:
+            value = value.value
+        elif isinstance(value, ast.Call) and isinstance(value.func, ast.Attribute) and value.func.attr in VIEWS:
+            if isinstance(value.func.value, ast.Name) and value.args:
+                return value  # may be a function of a module's: ``torch.transpose(y, 0, 1)``
+            value = value.func.value
+        else:
+            return value
+
+
+def _parts(target: ast.expr) -> list[ast.expr]:
+    """What an assignment's target gives a value: ``a`` and ``b`` of ``a, b``."""
+    if isinstance(target, (ast.Tuple, ast.List)):
+        return [inner for part in target.elts for inner in _parts(part)]
+    return [target.value if isinstance(target, ast.Starred) else target]
 
 
 def _is_range(iterated: ast.expr) -> bool:
@@ -173,41 +187,22 @@ def _read_arithmetic(node: ast.BinOp, body: Body) -> None:
         _add(node.right, body)
 
 
-def _read_call(call: ast.Call, body: Body, imported: Mapping[str, str], table: Table) -> None:
-    func = call.func
+def _read_call(call: ast.Call, body: Body) -> None:
+    func, table = call.func, body.applying.table
     if isinstance(func, ast.Attribute):
         if func.attr in table.inputs:
             _add(func.value, body)
         if func.attr.endswith("_") and func.attr[:-1] in table.results and isinstance(func.value, ast.Name):
             body.saved.add(func.value.id)
-    if call.args and _may_apply(func, imported, table.inputs):
+    if call.args and body.applying.may_save(func):
         _add(call.args[0], body)
 
 
-def _may_be_saved(value: ast.expr, imported: Mapping[str, str], table: Table) -> bool:
+def _may_be_saved(value: ast.expr, applying: Applying) -> bool:
     """Whether a value may be an operation's saved result, or a view of one."""
     if not isinstance(value, ast.Call):
         return not isinstance(value, _UNSAVED)
-    func = value.func
-    if isinstance(func, ast.Attribute) and (func.attr in table.results or func.attr in VIEWS):
+    func, results = value.func, applying.table.results
+    if isinstance(func, ast.Attribute) and (func.attr in results or func.attr in VIEWS):
         return True
-    return _may_apply(func, imported, table.results | VIEWS)
-
-
-def _may_apply(func: ast.expr, imported: Mapping[str, str], names: frozenset[str]) -> bool:
-    """Whether a call's first argument may go into one of these operations: a function of torch's, a layer, own code.
-
-    A method of anything but the own object, as ``model.encode(x)``, leads into no code that is looked at.
-    """
-    root = func
-    while isinstance(root, ast.Attribute):
-        root = root.value
-    if not isinstance(root, ast.Name):
-        return not isinstance(func, ast.Attribute)
-    target = imported.get(root.id)
-    if target is None:
-        return root.id in ("self", "cls") if isinstance(func, ast.Attribute) else root.id not in _BUILTINS
-    if target.partition(".")[0] != "torch":
-        return target.partition(".")[0] not in _FOREIGN
-    last = func.attr if isinstance(func, ast.Attribute) else target.rpartition(".")[2]
-    return last in names
+    return applying.may_apply(func, results | VIEWS)

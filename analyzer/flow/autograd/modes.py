@@ -6,6 +6,7 @@ import ast
 
 from ...graph.project import Project
 from ...graph.symbols import Symbol
+from ...source.facts import FileFacts
 from ...source.module import Module
 from ..values.frames import Frame
 
@@ -13,6 +14,11 @@ _OFF = frozenset({"torch.no_grad", "torch.inference_mode", "torch.autograd.no_gr
 _SWITCH = frozenset({"torch.set_grad_enabled", "torch.autograd.set_grad_enabled"})
 _UNRECORDED = frozenset({"torch.autograd.Function"})
 _FURTHEST = 4
+
+
+def unrecorded(facts: FileFacts) -> frozenset[str]:
+    """The qualified names of a file's functions whose decorators switch recording off."""
+    return frozenset(f.qualname for f in facts.functions if not _OFF.isdisjoint(f.decorators))
 
 
 def is_recorded(module: Module, node: ast.AST, project: Project, depth: int = 0) -> bool:

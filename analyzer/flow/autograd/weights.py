@@ -12,6 +12,7 @@ from ...source.module import Module
 from ...source.nodes import walk
 from ...source.scopes import Kind, Scope, key_of, last_name
 from ..values.frames import Operand
+from .applying import Applying
 from .modes import is_recorded, is_recorded_here
 from .saved import given
 from .writes import How, Write, base_of
@@ -32,12 +33,14 @@ class WeightWrite:
     trail: tuple[Evidence, ...]
 
 
-def weight_writes(found: Iterable[Write], module: Module, project: Project) -> Iterator[WeightWrite]:
+def weight_writes(
+    found: Iterable[Write], applying: Applying, module: Module, project: Project
+) -> Iterator[WeightWrite]:
     """Those of a file's writes that are into weights that need a gradient, outside of ``no_grad``."""
     for write in found:
         base = base_of(write.target, module)
         shown = _of_list(write, base, module) if isinstance(base, ast.Name) else None
-        if isinstance(base, ast.Attribute) and may_be_weight(write, base, module):
+        if isinstance(base, ast.Attribute) and may_be_weight(write, base, applying):
             shown = _of_attribute(write, base, module, project)
         if (
             shown is not None
@@ -65,13 +68,16 @@ def _is_called_off(module: Module, write: Write, project: Project) -> bool:
     return False
 
 
-def may_be_weight(write: Write, base: ast.expr, module: Module) -> bool:
+def may_be_weight(write: Write, base: ast.expr, applying: Applying) -> bool:
     """Whether a write may be into a weight, by its own syntax and what the file makes."""
     if isinstance(base, ast.Name):
         return write.how is not How.PART and any(_is_gradient(n, base.id) for n in walk(write.node))
     if not isinstance(base, ast.Attribute) or base.attr in _UNRECORDED:
         return False
-    return base.attr in _WEIGHTS or any(call.callee in _PARAMETERS for call in module.facts.calls)
+    of_layers = applying.makers(base.value) if base.attr in _WEIGHTS else []
+    return bool(of_layers) or any(
+        maker in _PARAMETERS or maker.partition(".")[0] != "torch" for maker in applying.makers(base)
+    )
 
 
 def _of_list(write: Write, base: ast.expr, module: Module) -> tuple[Evidence, ...] | None:

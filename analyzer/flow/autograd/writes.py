@@ -86,8 +86,11 @@ def _is_item(target: ast.Subscript) -> bool:
     return isinstance(target.slice, ast.Constant) and isinstance(target.slice.value, str)
 
 
-def base_of(target: ast.expr, module: Module) -> ast.expr:
-    """The name under a chain of views that a write goes through: ``x`` of ``torch.diagonal(x)[0]``, ``x.view(-1)``."""
+def base_of(target: ast.expr, module: Module | None) -> ast.expr:
+    """The name under a chain of views that a write goes through: ``x`` of ``torch.diagonal(x)[0]``, ``x.view(-1)``.
+
+    Without the file, functions are known by their last names.
+    """
     node = target
     while key_of(node) is None:
         if isinstance(node, ast.Subscript):
@@ -101,8 +104,8 @@ def base_of(target: ast.expr, module: Module) -> ast.expr:
     return node
 
 
-def _is_view_head(func: ast.expr, module: Module) -> bool:
-    return last_name(func) in _VIEW_NAMES and module.local_name(func) in _VIEW_HEADS
+def _is_view_head(func: ast.expr, module: Module | None) -> bool:
+    return last_name(func) in _VIEW_NAMES and (module is None or module.local_name(func) in _VIEW_HEADS)
 
 
 def _shares(method: str) -> bool:

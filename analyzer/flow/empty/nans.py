@@ -10,6 +10,7 @@ from ...findings import Confidence
 from ...source.scopes import Binding
 from ..values.evaluate import Evaluator
 from ..values.frames import Known, Operand
+from ..values.tensors import is_called_widely, is_open_parameter
 from .arrays import ArrayCall, array_call
 from .selections import Selections, conditions, emptiness, is_followed
 
@@ -80,7 +81,8 @@ class Nans(Evaluator[Nan]):
             return self._call(op, node)
         if isinstance(node, (ast.Compare, ast.Constant, ast.Lambda, ast.JoinedStr)):
             return []
-        return None
+        is_given = isinstance(node, ast.Name) and is_open_parameter(op, self.project)
+        return [] if is_given and is_called_widely(op, self.project) else None
 
     def update(self, known: list[Known[Nan]], binding: Binding, op: Operand) -> list[Known[Nan]]:
         """``centres[k] = x`` and ``distances.append(x)`` put x in beside what is there."""

@@ -16,10 +16,10 @@ from ..values.flow import Flow
 from ..values.frames import Operand
 from ..values.tensors import operation
 
-_LOGARITHMS = frozenset({"log", "log2", "log10"})
-_ROOTS = frozenset({"sqrt", "rsqrt"})
+LOGARITHMS = frozenset({"log", "log2", "log10"})
+ROOTS = frozenset({"sqrt", "rsqrt"})
 _BOUNDED = frozenset({"acos", "arccos", "asin", "arcsin", "atanh", "arctanh", "logit", "erfinv"})
-_CLAMPS = frozenset({"clamp", "clip", "clamp_", "clip_", "clamp_min", "clamp_min_", "clamp_max", "clamp_max_"})
+CLAMPS = frozenset({"clamp", "clip", "clamp_", "clip_", "clamp_min", "clamp_min_", "clamp_max", "clamp_max_"})
 _LARGEST = 1e-3
 _FURTHEST = 4
 
@@ -105,7 +105,7 @@ def _may_be_floor(value: ast.expr, floored: set[str]) -> bool:
     if isinstance(value, ast.BinOp):
         return isinstance(value.op, (ast.Add, ast.Sub))
     if isinstance(value, ast.Call):
-        return last_name(value.func) in _CLAMPS
+        return last_name(value.func) in CLAMPS
     return key_of(value) in floored
 
 
@@ -116,9 +116,9 @@ def _may_take_floor(call: ast.Call, floored: set[str]) -> bool:
 
 
 def _danger(name: str) -> Danger | None:
-    if name in _LOGARITHMS:
+    if name in LOGARITHMS:
         return Danger.LOGARITHM
-    if name in _ROOTS:
+    if name in ROOTS:
         return Danger.ROOT
     if name == "reciprocal":
         return Danger.QUOTIENT
@@ -188,7 +188,7 @@ def floor_of(flow: Flow, value: Operand) -> Floor | None:
                 return Floor(value, value.sub(base), True, low, added)
         return None
     called = operation(value, flow.project) if isinstance(node, ast.Call) else None
-    if called is None or called.name not in _CLAMPS:
+    if called is None or called.name not in CLAMPS:
         return None
     low_node = called.argument(0, "min") if "max" not in called.name else None
     high_node = called.argument(1, "max") if "max" not in called.name else called.argument(0, "max")

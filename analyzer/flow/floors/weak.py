@@ -25,7 +25,7 @@ from ..values.tensors import constant, is_scalar, operation
 from .origins import Origins, Reaching, Source
 from .places import Danger, Floor, Place, floor_of, named, places
 
-_HALF_LOST = 2.0**-25
+HALF_LOST = 2.0**-25
 """Numbers up to this one are 0 in float16, whose smallest is 2 ** -24."""
 _ROUNDING = 1e-9
 """A floor below this is lost in what float32 leaves of a difference of numbers near 1 (2 ** -24 = 6e-8)."""
@@ -104,7 +104,7 @@ def _floored(place: Place, floor: Floor, project: Project, operations: Operation
         return None
     if low == 0:
         return _root_of_zero(place, floor, project, table) if place.danger is Danger.ROOT else None
-    if low > _HALF_LOST:
+    if low > HALF_LOST:
         return None
     known = _UnderAutocast(project.flow, operations).evaluate(floor.base)
     lower = [k for k in known if k.what.number is Number.LOWER and k.what.type in ("float16", "")]

@@ -12,6 +12,7 @@ from .pictures import Holder, Pictures
 
 if TYPE_CHECKING:
     from ...graph.project import Project
+    from ...source.collect import Syntax
     from ...source.facts import FileFacts
     from ...source.module import Module
 
@@ -67,6 +68,29 @@ def may_move(facts: FileFacts) -> bool:
     return bool(called) and any(
         i.local == IMPORT_STAR or "Image" in i.target or "PIL" in i.target for i in facts.imports
     )
+
+
+def has_motion(syntax: Syntax, facts: FileFacts) -> bool:
+    """Whether a statement of a file may be a motion alone, or give a name what one makes, by the names alone."""
+    renamed = {i.local for i in facts.imports if i.target.rpartition(".")[2] in _CALLED}
+    renamed |= {t.id for a in syntax.assignments if _last(a.value) in _CALLED for t in _names(a)}
+    called = _CALLED | renamed
+    for statement in (*syntax.bare, *syntax.assignments):
+        call = statement.value
+        if isinstance(call, ast.Call) and isinstance(call.func, ast.Attribute) and call.func.attr == "copy":
+            call = call.func.value
+        if isinstance(call, ast.Call) and _last(call.func) in called:
+            return True
+    return False
+
+
+def _last(node: ast.expr | None) -> str:
+    return node.attr if isinstance(node, ast.Attribute) else node.id if isinstance(node, ast.Name) else ""
+
+
+def _names(node: ast.Assign | ast.AnnAssign) -> list[ast.Name]:
+    targets = node.targets if isinstance(node, ast.Assign) else [node.target]
+    return [t for t in targets if isinstance(t, ast.Name)]
 
 
 @dataclass(frozen=True)

@@ -17,6 +17,7 @@ from ..values.tensors import constant
 
 if TYPE_CHECKING:
     from ...graph.project import Project
+    from ...source.collect import Syntax
     from ...source.module import Module
 
 _RANDOM = frozenset(
@@ -59,6 +60,16 @@ class Apart:
     target: Applied
     step: Operand
     is_same: bool
+
+
+def may_apply_pipeline(syntax: Syntax) -> bool:
+    """Whether some call of a file is given a mask alone, or an image alone by its name."""
+    for call in syntax.calls:
+        if len(call.args) == 1 and not call.keywords and _is_target(call.args[0]):
+            return True
+        if not call.args and len(call.keywords) == 1 and call.keywords[0].arg == "image":
+            return True
+    return False
 
 
 def drawn_apart(module: Module, project: Project) -> Iterator[Apart]:

@@ -8,6 +8,7 @@ from dataclasses import dataclass
 
 from ...graph.project import Project
 from ...graph.symbols import Symbol
+from ...source.facts import FileFacts
 from ...source.module import Module
 from ...source.scopes import Binding, Kind
 from ..values.construction import Constructions, Made
@@ -34,6 +35,12 @@ class Part:
     binding: Binding
     value: ast.expr
     made: tuple[Made, ...]
+
+
+def called_parts(klass: Symbol, facts: FileFacts) -> set[str]:
+    """The attributes that a class's own methods call."""
+    inside = [c.callee for c in facts.calls if c.scope.startswith(f"{klass.qualname}.")]
+    return {callee.split(".")[1] for callee in inside if callee.startswith("self.")}
 
 
 def weighted_parts(klass: Symbol, project: Project, is_asked: Callable[[str], bool]) -> list[Part]:

@@ -17,7 +17,7 @@ from ...source.scopes import Kind, last_name
 from ..values.functions import returned
 from .gradients import is_off
 from .lookups import looks_up
-from .parts import Part, weighted_parts
+from .parts import Part, called_parts, weighted_parts
 from .sites import calls_of_module
 from .takers import How, Output, Takers
 
@@ -97,7 +97,8 @@ def never_trained(project: Project) -> Iterator[Untrained]:
                 continue
             if _returns_several(klass, project):
                 texts = _Texts(project, klass)
-                found = (_judged(part, texts, project) for part in weighted_parts(klass, project, lambda _: True))
+                called = called_parts(klass, facts)
+                found = (_judged(part, texts, project) for part in weighted_parts(klass, project, called.__contains__))
                 yield from (f for f in found if f is not None)
 
 

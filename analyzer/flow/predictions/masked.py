@@ -16,6 +16,7 @@ from .confidence import Prediction, Predictions
 
 if TYPE_CHECKING:
     from ...graph.project import Project
+    from ...source.collect import Syntax
     from ...source.module import Module
 
 _ABOVE = {"ge", "gt", "greater", "greater_equal"}
@@ -48,6 +49,12 @@ class Mask:
     use: ast.AST
 
 
+def may_have_mask(syntax: Syntax) -> bool:
+    """Whether a file compares something with more than a plain number."""
+    found = (_compared(node) for node in (*syntax.comparisons, *syntax.calls))
+    return any(sides is not None and _may_be_limited(*sides) for sides in found)
+
+
 def masks(project: Project, module: Module) -> Iterator[Mask]:
     """The masks of a file that keep unsure predictions out of a loss."""
     for node in module.nodes:
@@ -63,13 +70,18 @@ def masks(project: Project, module: Module) -> Iterator[Mask]:
 
 def _may_be_mask(module: Module, node: ast.expr, sides: tuple[ast.expr, ast.expr]) -> bool:
     """Whether a comparison may be a mask by its place: in a function, with more than a plain number, and no test."""
-    value, limit = sides
-    if isinstance(value, ast.Constant) or (isinstance(limit, ast.Constant) and not isinstance(limit.value, float)):
+    if not _may_be_limited(*sides):
         return False
     above = module.parent(node)
     if isinstance(above, (ast.If, ast.While, ast.Assert, ast.BoolOp)):
         return False
     return not (isinstance(above, ast.IfExp) and above.test is node) and module.scope_of(node).is_function
+
+
+def _may_be_limited(value: ast.expr, limit: ast.expr) -> bool:
+    return not isinstance(value, ast.Constant) and (
+        not isinstance(limit, ast.Constant) or isinstance(limit.value, float)
+    )
 
 
 def _compared(node: ast.AST) -> tuple[ast.expr, ast.expr] | None:

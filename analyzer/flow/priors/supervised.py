@@ -34,7 +34,7 @@ def learnt_from(project: Project, paths: Iterable[str]) -> Evidence | None:
     around = sorted({p for path in paths for p in (path, *project.graphs.importers_of(path))})
     for path in around:
         facts = project.files[path]
-        if not any(call.callee.rpartition(".")[2] in _NAMES for call in facts.calls):
+        if facts.called.isdisjoint(_NAMES):
             continue
         module = project.try_module(path)
         for call in module.calls() if module is not None else ():

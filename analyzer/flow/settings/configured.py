@@ -15,7 +15,6 @@ from .literals import name_of_literal, setting_of
 from .loading import loaded_forms, wrapped
 from .model import Files, Form, Held, Nodes, Options, Setting
 from .options import click_option, declared, keyword
-from .overlays import overlaid
 from .paths import ANYTHING, matching, patterns
 
 if TYPE_CHECKING:
@@ -166,7 +165,7 @@ class Configured(Evaluator[Held]):
         if kept is not None or self.depth >= _NESTED:
             return kept or []
         found: list[Files] = []
-        for mapping, namespace in overlaid(self.project, options.path):
+        for mapping, namespace in self.flow.programs.overlaid(options.path):
             inner = Configured(self.project, self.depth + 1)
             held = [k.what for k in inner.evaluate(mapping) if isinstance(k.what, Files)]
             if not held:

@@ -9,11 +9,13 @@ from functools import cached_property, lru_cache
 from typing import TYPE_CHECKING
 
 from ...source.reader import Unreadable
+from .overlays import overlaid
 
 if TYPE_CHECKING:
     import ast
 
     from ...graph.project import Project
+    from ..values.frames import Operand
     from .model import Files
 
 _TEXTS = (".sh", ".bash", ".md", ".rst", ".bat", ".ps1", ".slurm", ".sbatch", ".txt", "makefile")
@@ -33,8 +35,19 @@ class Programs:
         """What calls that load a configuration may read, by call and frame: asked for by every key that is read."""
         self.overlays: dict[str, list[Files]] = {}
         """The files that are laid over the options of a program."""
+        self._overlaid: dict[str, list[tuple[Operand, Operand | None]]] = {}
         self._claims: dict[str, set[str]] | None = None
         self._texts = [p for p in project.data_files if p.lower().endswith(_TEXTS)]
+
+    def overlaid(self, program: str) -> list[tuple[Operand, Operand | None]]:
+        """What a program's code lays over its options; see :func:`.overlays.overlaid`."""
+        if program not in self._overlaid:
+            self._overlaid[program] = list(overlaid(self.project, program))
+        return self._overlaid[program]
+
+    def forget(self) -> None:
+        """Drop what was computed from files that are closed."""
+        self._overlaid.clear()
 
     def allowed(self, paths: Iterable[str], program: str) -> list[str]:
         """Of some configurations, those that a program may be run with.

@@ -261,7 +261,7 @@ def written_at(flow: Flow, op: Operand) -> Operand:
 
 def may_plan(facts: FileFacts) -> bool:
     """Whether a file may hold a scheduler's plan: it makes schedulers or loaders, or trains."""
-    called = {call.callee.rpartition(".")[2] for call in facts.calls}
+    called = facts.called
     return (
         _makes_scheduler(facts)
         or any(name.endswith("DataLoader") for name in facts.names)

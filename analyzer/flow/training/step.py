@@ -108,7 +108,7 @@ def loss_of(backward: ast.Call) -> ast.expr:
 def _candidates(project: Project) -> list[tuple[Module, ast.Call]]:
     found: list[tuple[Module, ast.Call]] = []
     for path, facts in project.files.items():
-        if is_test(path) or not any(c.callee.rpartition(".")[2] == "backward" for c in facts.calls):
+        if is_test(path) or "backward" not in facts.called:
             continue
         module = project.try_module(path)
         for call in module.calls() if module is not None else ():

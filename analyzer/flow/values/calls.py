@@ -14,6 +14,7 @@ from .functions import is_static, returned
 from .instances import instance_calls
 
 if TYPE_CHECKING:
+    from ...graph.project import CallSite
     from .flow import Flow
 
 MOST_POSSIBLE_CALLERS = 30
@@ -37,11 +38,13 @@ class Calls:
         self.project = flow.project
         self._returned: dict[int, tuple[Scope, list[ast.expr]]] = {}
         self._called_instances: dict[Symbol, list[tuple[Module, ast.Call]]] = {}
+        self._object_sites: dict[Symbol, list[CallSite]] = {}
 
     def forget(self) -> None:
         """Drop what was computed from files that are closed."""
         self._returned.clear()
         self._called_instances.clear()
+        self._object_sites.clear()
 
     # Into a function.
 
@@ -53,7 +56,7 @@ class Calls:
         direct = self.project.resolve(op.module, call.func)
         if isinstance(direct, Symbol):
             symbols.append(direct)
-        elif isinstance(call.func, ast.Attribute):
+        elif isinstance(call.func, ast.Attribute) and call.func.attr in self.project.symbols.attributes:
             for klass in self.flow.classes.of(op.sub(call.func.value)):
                 method = self.project.symbols.method(klass, call.func.attr)
                 if method is not None:
@@ -133,9 +136,7 @@ class Calls:
             targets = [Symbol(symbol.path, owner.qualname)]
         sites = [s for t in targets for s in self.project.call_sites(t)]
         if owner is not None and not sites and name not in ("__init__", "forward", "__call__"):
-            possible = self.project.possible_call_sites(name)
-            if len(possible) <= MOST_POSSIBLE_CALLERS:
-                sites = [s for s in possible if self._may_enter(s.path, s.line, name, symbol)]
+            sites = self._sites_on_objects(symbol, name)
         if owner is not None and name in ("forward", "__call__"):
             for module, call in self._instance_calls(Symbol(symbol.path, owner.qualname)):
                 outer = Frame(module, self.flow.frame(module, call).scope, None, frame.depth + 1)
@@ -162,6 +163,16 @@ class Calls:
         found = self._called_instances[klass]
         self.project.consulted.update(module.path for module, _ in found)
         return found if len(found) <= MOST_CALLERS else []
+
+    def _sites_on_objects(self, symbol: Symbol, name: str) -> list[CallSite]:
+        """Where a method is called on another object of its class than ``self``; [] where such calls are common."""
+        possible = self.project.call_sites_on_objects(name)
+        if len(possible) > MOST_POSSIBLE_CALLERS:
+            return []
+        self.project.consulted.update(site.path for site in possible)
+        if symbol not in self._object_sites:
+            self._object_sites[symbol] = [s for s in possible if self._may_enter(s.path, s.line, name, symbol)]
+        return self._object_sites[symbol]
 
     def _may_enter(self, path: str, line: int, name: str, symbol: Symbol) -> bool:
         """Whether the receiver of ``x.name(...)`` is an instance of the method's class (or its subclass)."""

@@ -71,7 +71,7 @@ class _Instances(Evaluator[Symbol]):
                 return self.evaluate(op.sub(node.func.value))
             if isinstance(symbol, str) and node.args and symbol.rpartition(".")[2] in _WRAPPERS:
                 return self.evaluate(op.sub(node.args[0]))
-        if isinstance(node, ast.Attribute):
+        if isinstance(node, ast.Attribute) and node.attr in self.project.symbols.attributes:
             fields = [k for owner in self.flow.classes.of(op.sub(node.value)) for k in self._of_field(owner, node.attr)]
             return fields or None
         return None

@@ -62,6 +62,7 @@ class Flow:
         self._reaching.clear()
         self.calls.forget()
         self.classes.forget()
+        self.programs.forget()
 
     def is_spent(self) -> bool:
         """Whether a question, with all that it asks in turn, has come to its end; counts one more step of it."""

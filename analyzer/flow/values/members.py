@@ -28,6 +28,8 @@ class Members:
         symbol = self.project.resolve(op.module, node)
         if isinstance(symbol, Symbol) and symbol.qualname and symbol.path != op.module.path:
             return self.flow.of_symbol(symbol)
+        if node.attr not in self.project.symbols.attributes:
+            return []  # before the class is asked for: most attributes are those of tensors and modules
         return [s for klass in self.flow.classes.of(op.sub(node.value)) for s in self.of_class(klass, node.attr)]
 
     def of_class(self, klass: Symbol, name: str) -> list[Source]:

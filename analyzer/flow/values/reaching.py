@@ -31,6 +31,7 @@ class Reaching:
             for binding in bindings:
                 if binding.kind is Kind.PARAMETER:
                     start[binding.key] = frozenset([binding])
+        self.final = dict(start)
         if isinstance(node, ast.Lambda):
             self._expression(node.body, start)
         else:
@@ -54,8 +55,6 @@ class Reaching:
                 # Unreachable code is still code that somebody reads: give it what is known at the scope's end.
                 env = dict(self.final)
             env = self._statement(statement, env)
-            if env is not None:
-                self.final = _join(self.final, env)
         return env
 
     def _statement(self, node: ast.stmt, env: Environment) -> Environment | None:
@@ -84,6 +83,7 @@ class Reaching:
             for decorator in node.decorator_list:
                 self._expression(decorator, env)
             env[node.name] = frozenset(b for b in self.scope.bindings[node.name] if b.node is node)
+            self.final[node.name] = self.final.get(node.name, frozenset()) | env[node.name]
             return env
         self._expressions(node, env)
         self._bind(node, env)
@@ -103,7 +103,10 @@ class Reaching:
             after = self._block(node.body, start)
             for left in self._breaks.pop():
                 after = _merge(after, left)
-            entry = _merge(entry, after) or entry
+            again = _merge(entry, after) or entry
+            if again == entry:
+                break  # nothing that the loop binds is new to its start
+            entry = again
         return self._block(node.orelse, entry)
 
     def _try(self, node: ast.Try, env: Environment) -> Environment | None:
@@ -150,6 +153,8 @@ class Reaching:
                 for key in [k for k in env if k.startswith((f"{made.key}.", f"{made.key}["))]:
                     del env[key]
             env[made.key] = frozenset([made])
+            if not isinstance(node, ast.comprehension):
+                self.final[made.key] = self.final.get(made.key, frozenset()) | env[made.key]
 
     # Expressions: every load is noted with the environment in which it happens.
 
@@ -159,11 +164,18 @@ class Reaching:
                 self._expression(child, env)
 
     def _expression(self, node: ast.AST, env: Environment) -> None:
-        if isinstance(node, (ast.Name, ast.Attribute, ast.Subscript)) and isinstance(node.ctx, ast.Load):
+        kind = type(node)  # by identity, for speed
+        if kind is ast.Name:
+            if node.id in env and type(node.ctx) is ast.Load:  # pyright: ignore[reportAttributeAccessIssue]
+                self._uses[id(node)] = env[node.id]  # pyright: ignore[reportAttributeAccessIssue]
+            return
+        if kind is ast.Constant:
+            return
+        if isinstance(node, (ast.Attribute, ast.Subscript)) and isinstance(node.ctx, ast.Load):
             key = key_of(node)
             if key is not None and key in env:
                 self._uses[id(node)] = env[key]
-        if isinstance(node, _COMPREHENSIONS):
+        elif isinstance(node, _COMPREHENSIONS):
             inner = dict(env)
             for generator in node.generators:
                 self._expression(generator.iter, inner)
@@ -173,13 +185,12 @@ class Reaching:
             for part in [node.key, node.value] if isinstance(node, ast.DictComp) else [node.elt]:
                 self._expression(part, inner)
             return
-        if isinstance(node, ast.Lambda):
+        elif kind is ast.Lambda:
             # A lambda's free names are looked up in the scope around it, as a nested function's are.
             return
         for child in children(node):
-            if isinstance(child, (ast.expr, ast.keyword)):
-                self._expression(child, env)
-        if isinstance(node, ast.NamedExpr):
+            self._expression(child, env)
+        if kind is ast.NamedExpr:
             self._bind(node, env)
 
 

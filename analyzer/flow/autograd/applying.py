@@ -1,0 +1,90 @@
+"""Which operations a call may apply, by a file's syntax alone: what its imports, definitions and assignments name."""
+
+from __future__ import annotations
+
+import ast
+from collections.abc import Iterable
+
+from ...source.collect import dotted
+from ...source.facts import FileFacts
+from ...source.scopes import key_of
+from .saved import WEIGHTED, Table
+
+_FOREIGN = frozenset({"numpy", "math", "random", "copy", "itertools", "functools", "collections", "os", "re", "typing"})
+_BUILTINS = frozenset(
+    {"int", "float", "len", "list", "dict", "set", "range", "str", "print", "isinstance", "enumerate", "max", "min"}
+)
+_OWN = ("self", "cls")
+
+
+class Applying:
+    """What the calls of one file may apply: a function of torch's, a layer, the project's own code.
+
+    Says yes wherever the value flow might: layers are looked up by name, as :func:`.saved.given` does. A method of
+    anything but the own object, as ``model.encode(x)``, leads into no code that is looked at.
+    """
+
+    def __init__(self, assignments: Iterable[ast.Assign | ast.AnnAssign], facts: FileFacts, table: Table) -> None:
+        self.table = table
+        self._imported = {**dict(facts.aliases), **{i.local: i.target for i in facts.imports}}
+        self._defined = {f.qualname.rpartition(".")[2] for f in (*facts.functions, *facts.classes)}
+        self._made: dict[str, list[ast.Call]] = {}
+        for node in assignments:
+            value = node.value
+            values = value.elts if isinstance(value, (ast.Tuple, ast.List)) else [value]
+            calls = [v for v in values if isinstance(v, ast.Call)]
+            for target in (node.targets if isinstance(node, ast.Assign) else [node.target]) if calls else ():
+                for part in target.elts if isinstance(target, (ast.Tuple, ast.List)) else [target]:
+                    key = key_of(part)
+                    if key is not None:
+                        self._made.setdefault(key, []).extend(calls)
+
+    def may_save(self, func: ast.expr) -> bool:
+        """Whether a call's first argument may go into an operation that saves it."""
+        return self.may_apply(func, self.table.inputs | {WEIGHTED})
+
+    def may_apply(self, func: ast.expr, names: frozenset[str]) -> bool:
+        """Whether a call's first argument may go into one of some operations."""
+        root = func
+        while isinstance(root, ast.Attribute):
+            root = root.value
+        if not isinstance(root, ast.Name):
+            return not isinstance(func, ast.Attribute)
+        target = self._imported.get(root.id)
+        if target is None:
+            if isinstance(func, ast.Attribute):
+                return root.id in _OWN and (func.attr in self._defined or self._is_made(func, names))
+            return root.id not in _BUILTINS and (root.id in self._defined or self._is_made(func, names))
+        if target.partition(".")[0] != "torch":
+            return target.partition(".")[0] not in _FOREIGN
+        last = func.attr if isinstance(func, ast.Attribute) else target.rpartition(".")[2]
+        return last in names
+
+    def _is_made(self, name: ast.expr, names: frozenset[str]) -> bool:
+        """Whether some assignment gives a name a layer that applies one of the operations, or the project's code."""
+        for maker in self.makers(name):
+            if maker.partition(".")[0] == "torch":
+                if self.table.layers.get(maker.rpartition(".")[2], "") in names:
+                    return True
+            else:
+                return True
+        return False
+
+    def makers(self, name: ast.expr) -> list[str]:
+        """What is called to make a name's values in this file, wherever that is: ``torch.nn.Linear``, ``Block``.
+
+        Left out is what cannot be the project's: parameters, and other packages that know no tensors.
+        """
+        makers = [self._maker(value) for value in self._made.get(key_of(name) or "", ())]
+        return [maker for maker in makers if maker]
+
+    def _maker(self, value: ast.Call) -> str:
+        chain = dotted(value.func)
+        if chain is None:
+            return ""
+        head, _, rest = chain.partition(".")
+        target = self._imported.get(head)
+        if target is None:
+            return chain if head in self._defined or head in _OWN else ""
+        target = f"{target}.{rest}" if rest else target
+        return "" if target.partition(".")[0] in _FOREIGN else target
