@@ -67,6 +67,10 @@ def _shortened(program: dict[str, str]) -> dict[str, str]:
 
 
 VALID = (
+    Valid(
+        _program(main='state = {k: v for k, v in args._get_kwargs()}\n    train(args)\n    print(state["ema_decay"])'),
+        "the namespace as a dictionary",
+    ),
     Valid(_shortened(_program(line="ema = Ema(model, decay=args.ema_decay)")), "declared under a shorter name"),
     Valid(_program(line="ema = Ema(model, decay=args.ema_decay)"), "read in another file, by an attribute"),
     Valid(_program(line='decay = getattr(args, "ema_decay", 0.99)'), "read by getattr"),

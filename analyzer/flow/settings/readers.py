@@ -182,7 +182,7 @@ class _Reading(Following):
             elif name in _MERGING:
                 self.found.is_open = True
                 self.found.merged.append((module, call))
-            elif name in ("items", "keys", "values"):
+            elif name in ("items", "keys", "values", "_get_kwargs"):
                 loop = module.parent(call)
                 is_loop = isinstance(loop, (ast.For, ast.AsyncFor, ast.comprehension))
                 self._looped(
