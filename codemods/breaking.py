@@ -45,7 +45,8 @@ def broken(statement: str, lead: str, unit: str, limit: int) -> list[str] | None
         limit: the most columns of a line.
 
     Returns:
-        The lines, with their indent; None where no bracket at its outermost level can be broken so that all fits.
+        The lines, with their indent; None where neither a bracket at its outermost level nor one that is put around its
+        value can be broken so that all fits.
     """
     tokens = list(_tokens(statement))
     pairs = [
@@ -62,7 +63,28 @@ def broken(statement: str, lead: str, unit: str, limit: int) -> list[str] | None
         lines = [statement[: opening.end], *(unit + line for line in inside), statement[closing.start :]]
         if all(len(lead + line) <= limit for line in lines) and _same(statement, "\n".join(lines)):
             return [lead + line for line in lines]
-    return None
+    return _in_brackets(statement, lead, unit, limit)
+
+
+def _in_brackets(statement: str, lead: str, unit: str, limit: int) -> list[str] | None:
+    """The lines with the statement's value in brackets of its own, broken at its operators."""
+    value = _value(statement)
+    inside = _body(value, limit - len(lead + unit)) if value is not None and statement.endswith(value) else None
+    if value is None or inside is None or len(inside) < 2 or inside[-1].endswith(","):
+        return None
+    lines = [f"{statement[: -len(value)]}(", *(unit + line for line in inside), ")"]
+    is_right = all(len(lead + line) <= limit for line in lines) and _same(statement, "\n".join(lines))
+    return [lead + line for line in lines] if is_right else None
+
+
+def _value(statement: str) -> str | None:
+    """What a statement assigns or returns."""
+    try:
+        node = ast.parse(statement).body[0]
+    except (SyntaxError, IndexError):
+        return None
+    is_valued = isinstance(node, (ast.Assign, ast.AnnAssign, ast.AugAssign, ast.Return))
+    return ast.get_source_segment(statement, node.value) if is_valued and node.value is not None else None
 
 
 def _body(body: str, room: int) -> list[str] | None:

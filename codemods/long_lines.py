@@ -13,7 +13,7 @@ from .breaking import broken
 from .edits import apply_edits
 from .imports import indent_unit, stands_alone
 from .surgery import indent_of, newline_of
-from .unused_imports import PYTHON_ENDINGS, opened_after
+from .unused_imports import is_code, opened_after
 
 _LEAST, _MOST = 100, 120
 """A file whose own lines are longer than the first is written in lines of that length, up to the second."""
@@ -24,7 +24,7 @@ def shortened(fix: Fix, project: Project) -> Fix:
     edits: list[Edit] = []
     for path in dict.fromkeys(e.path for e in fix.edits):
         own = [e for e in fix.edits if e.path == path]
-        edits += _shortened(project.module(path), own) if path.endswith(PYTHON_ENDINGS) else own
+        edits += _shortened(project.module(path), own) if is_code(path, project) else own
     return replace(fix, edits=tuple(edits))
 
 
@@ -40,7 +40,11 @@ class _Piece:
 
 def _shortened(module: Module, edits: list[Edit]) -> list[Edit]:
     limit = _limit(module)
-    if all(len(line) <= limit for line in apply_edits(module.text, edits).splitlines()):
+    try:
+        new = apply_edits(module.text, edits)
+    except ValueError:
+        return edits  # outside of the file: applying tells
+    if all(len(line) <= limit for line in new.splitlines()):
         return edits
     after = opened_after(module, edits)
     known = set(module.text.splitlines())

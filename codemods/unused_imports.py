@@ -39,10 +39,15 @@ class _Candidate:
 def cleared(fix: Fix, project: Project) -> Fix:
     """A fix with the removal of each import that it leaves without a use, were it applied alone."""
     added: list[Edit] = []
-    for path in dict.fromkeys(e.path for e in fix.edits if e.path.endswith(PYTHON_ENDINGS)):
+    for path in dict.fromkeys(e.path for e in fix.edits if is_code(e.path, project)):
         edits = [e for e in fix.edits if e.path == path]
         added += clearing(project.module(path), edits, lambda name, path=path: taken_elsewhere(project, path, name))
     return replace(fix, edits=(*fix.edits, *added)) if added else fix
+
+
+def is_code(path: str, project: Project) -> bool:
+    """Whether a file is Python that the project could read."""
+    return path.endswith(PYTHON_ENDINGS) and path in project.files
 
 
 def opened(text: Text) -> Module:
@@ -84,6 +89,8 @@ def clearing(module: Module, edits: Sequence[Edit], is_taken: Callable[[str], bo
 def _lost_words(module: Module, edits: Sequence[Edit]) -> set[str]:
     """The words that stand in a file less often once the edits are made."""
     lost: Counter[str] = Counter()
+    if any(edit.end[0] > len(module.line_starts) for edit in edits):
+        return set()  # outside of the file: applying tells
     for edit in edits:
         start, end = (module.line_starts[line - 1] + column - 1 for line, column in (edit.start, edit.end))
         lost.update(_WORD.findall(module.text[start:end]))

@@ -27,6 +27,8 @@ from ..rules.harness import write
         ("x = (not alpha_alpha and beta_beta or not gamma_gam)", ["x = (", "    not alpha_alpha and beta_beta", "    or not gamma_gam", ")"]),
         ("x = f('(', \"a, b\", f'{alpha(1, 2)}, (', delta)", ["x = f(", "    '(',", "    \"a, b\",", "    f'{alpha(1, 2)}, (',", "    delta,", ")"]),
         ("x = alpha_alpha_alpha.sum(1).mean(beta_beta=2)", ["x = alpha_alpha_alpha.sum(1).mean(", "    beta_beta=2", ")"]),
+        ("x = alpha_alpha.log() - beta_beta.log() - gamma.log()", ["x = (", "    alpha_alpha.log()", "    - beta_beta.log()", "    - gamma.log()", ")"]),
+        ("return alpha_alpha * beta_beta and not gamma(1, 2)", ["return (", "    alpha_alpha * beta_beta", "    and not gamma(1, 2)", ")"]),
         ("assert f(alpha_alpha) == {'b': beta_beta, 'c': 1}", ["assert f(alpha_alpha) == {", "    'b': beta_beta, 'c': 1", "}"]),
     ],
 )  # fmt: skip
@@ -38,7 +40,8 @@ def test_a_statement_is_broken_at_its_longest_bracket(line: str, lines: list[str
 @pytest.mark.parametrize(
     "line",
     [
-        "alpha_alpha_alpha = beta_beta_beta_beta + gamma_gamma_gamma",
+        "alpha_alpha_alpha = beta_beta_beta_beta, gamma_gamma_gamma_g",
+        "alpha_alpha_alpha = beta_beta_beta_beta.gamma_gamma_gamma_gam",
         "x = alpha_alpha[beta_beta_beta_beta_beta, gamma_gamma_gamma]",
         "x = (alpha_alpha_alpha if beta_beta_beta else gamma_gamma_gam)",
         "x = f(a_name_that_is_longer_than_any_line_may_be_here_at_all)",
@@ -75,6 +78,11 @@ def test_the_meaning_stays(value: str, frame: str, limit: int) -> None:
 
 
 LONG = "normalize_everything(volumes, centres, " + "temperature=temperature, " * 2
+
+
+def test_edits_outside_of_the_file_stay(tmp_path) -> None:
+    with pytest.raises(ValueError):  # as applying them says
+        fixed(tmp_path, "x = 1\n", [((7, 1), (9, 1), "")])
 
 
 def fixed(tmp_path, text: str, edits: list[tuple[tuple[int, int], tuple[int, int], str]]) -> str:

@@ -135,6 +135,11 @@ def test_a_package_exports_what_it_imports() -> None:
     )
 
 
+def test_edits_outside_of_the_file_clear_nothing() -> None:
+    module = opened(Text("a.py", "import math\nmath.pi\n", "utf-8", False, ""))
+    assert clearing(module, [Edit("a.py", (2, 1), (9, 1), "")], lambda _: False) == []
+
+
 # --- with rules
 
 
