@@ -54,15 +54,18 @@ def available_cores() -> int:
 
 
 def chunks(items: Sequence[Item], weight: Callable[[Item], int], workers: int) -> list[list[Item]]:
-    """Items in bundles of about equal weight, a few for each worker, the heaviest items first."""
+    """Neighbouring items in bundles of about equal weight, a few for each worker: what they share is opened once."""
     count = max(1, min(len(items), workers * _CHUNKS_A_WORKER))
-    bundles: list[list[Item]] = [[] for _ in range(count)]
-    loads = [0] * count
-    for item in sorted(items, key=weight, reverse=True):
-        lightest = loads.index(min(loads))
-        bundles[lightest].append(item)
-        loads[lightest] += weight(item) + 1
-    return [bundle for bundle in bundles if bundle]
+    share = sum(weight(item) + 1 for item in items) / count
+    bundles: list[list[Item]] = [[]]
+    load = 0.0
+    for item in items:
+        if load >= share and len(bundles) < count:
+            bundles.append([])
+            load -= share
+        bundles[-1].append(item)
+        load += weight(item) + 1
+    return bundles
 
 
 def run_chunks(

@@ -25,7 +25,7 @@ if TYPE_CHECKING:
     from .graphs import Graphs
     from .reach import Reach
 
-_OPEN_MODULES = 96
+_OPEN_MODULES = 64
 _CLOSED_AT_ONCE = 16
 _CLOSED_A_COLLECTION = 512
 
