@@ -22,7 +22,7 @@ from .source.facts import Call, ClassFacts, FileFacts, FunctionFacts, Import
 
 FORMAT = 4
 _NESTED = {"imports": Import, "functions": FunctionFacts, "classes": ClassFacts, "calls": Call}
-_SETS = {"names", "words", "attributes", "called", "wanted_by"}
+_SETS = {"names", "words", "attributes", "called", "gives_several", "wanted_by"}
 
 
 @dataclass

@@ -9,9 +9,10 @@ from functools import lru_cache
 from .findings import Problem
 from .rule import Rule
 from .source.attributes import unread_attributes
-from .source.collect import Syntax, collect_facts
+from .source.collect import collect_facts
 from .source.facts import FileFacts
 from .source.reader import Sources, Unreadable, decode, parse
+from .source.syntax import Syntax
 from .source.tokens import tokens_in
 
 SUPPRESSION_MARK = b"mlfix:"

@@ -14,9 +14,9 @@ from .findings import Confidence, Evidence, Finding, Level, Location
 if TYPE_CHECKING:
     from .graph.project import Project
     from .runtime.trace import Trace
-    from .source.collect import Syntax
     from .source.facts import FileFacts
     from .source.module import Module
+    from .source.syntax import Syntax
 
 Files = str | Mapping[str, str]
 """A case's source: the text of one file (``train.py``), or several files by relative path."""

@@ -6,11 +6,11 @@ import ast
 import builtins
 import sys
 from collections.abc import Iterable, Iterator
-from dataclasses import dataclass, field
 from typing import Any
 
 from .facts import IMPORT_STAR, MAIN_PART, Call, ClassFacts, FileFacts, FunctionFacts, Import
 from .nodes import child_fields
+from .syntax import Syntax
 
 _LONGEST_WORD = 60
 _BUILTINS = frozenset(dir(builtins))
@@ -19,31 +19,6 @@ _OUTSIDE = frozenset({*sys.stdlib_module_names, "torch", "numpy"})
 _NAME, _CONSTANT, _ATTRIBUTE, _CALL, _KEYWORD = ast.Name, ast.Constant, ast.Attribute, ast.Call, ast.keyword
 _STORE = ast.Store
 _LOOKUPS = {"eval", "globals", "locals", "__import__", "importlib.import_module"}
-
-
-@dataclass(frozen=True)
-class Syntax:
-    """A file's tree as the first pass sees it, while it is at hand.
-
-    Attributes:
-        tree: the tree.
-        calls: its calls.
-        operations: its arithmetic.
-        assignments: its assignments of one value, annotated or not.
-        comparisons: its comparisons.
-        loops: its ``for`` statements.
-        bare: its statements that are nothing but an expression.
-        numbers: its literals with a decimal point or an exponent.
-    """
-
-    tree: ast.Module
-    calls: list[ast.Call] = field(default_factory=list)
-    operations: list[ast.BinOp] = field(default_factory=list)
-    assignments: list[ast.Assign | ast.AnnAssign] = field(default_factory=list)
-    comparisons: list[ast.Compare] = field(default_factory=list)
-    loops: list[ast.For] = field(default_factory=list)
-    bare: list[ast.Expr] = field(default_factory=list)
-    numbers: list[float] = field(default_factory=list)
 
 
 def collect_facts(
@@ -84,6 +59,7 @@ def collect_facts(
         has_main_guard=walk.has_main_guard,
         runs_at_import=any(_does_work(statement) for statement in tree.body),
         is_dynamic=walk.is_dynamic,
+        gives_several=walk.gives_several(),
         sets_parts=walk.sets_parts,
         has_suppressions=has_suppressions,
         tokens=tokens,
@@ -121,6 +97,12 @@ def is_main_guard(test: ast.expr) -> bool:
     return any(isinstance(s, ast.Name) and s.id == "__name__" for s in sides) and any(
         isinstance(s, ast.Constant) and s.value == "__main__" for s in sides
     )
+
+
+def _is_several(value: ast.expr) -> bool:
+    """A tuple, a dictionary, or a call with keywords, which may fill a class."""
+    kind = type(value)
+    return kind is ast.Tuple or kind is ast.Dict or (kind is _CALL and bool(value.keywords))  # pyright: ignore[reportAttributeAccessIssue]
 
 
 def _bound_in(body: Iterable[ast.stmt]) -> Iterator[str]:
@@ -168,6 +150,8 @@ class _Collector:
         self.has_main_guard = False
         self.is_dynamic = False
         self.sets_parts = False
+        self.returned: list[tuple[str, ast.expr]] = []
+        self.held: set[tuple[str, str]] = set()
 
     def scope(self, body: Iterable[ast.AST], name: str, shadowed: frozenset[str], owner: str) -> None:
         """Everything directly in one body; nested functions and classes follow, with what shadows their imports.
@@ -240,11 +224,16 @@ class _Collector:
                 continue
             if node is None:  # a default or a key that is not there
                 continue
-            if kind is ast.Assign:
+            if kind is ast.Return:
+                if node.value is not None:
+                    self.returned.append((name, node.value))
+            elif kind is ast.Assign:
                 self.syntax.assignments.append(node)
                 self.assignment(node, name, shadowed)
             elif kind is ast.AnnAssign:
                 self.syntax.assignments.append(node)
+                if node.value is not None and type(node.target) is _NAME and _is_several(node.value):
+                    self.held.add((name, node.target.id))
             elif kind is ast.BinOp:
                 self.syntax.operations.append(node)
             elif kind is ast.Compare:
@@ -268,6 +257,14 @@ class _Collector:
                     push(child)
         for nested in inner:
             self.scope(*nested)
+
+    def gives_several(self) -> frozenset[str]:
+        """The functions that return a tuple, a dictionary, what is called with keywords, or a name of one of these."""
+        return frozenset(
+            scope
+            for scope, value in self.returned
+            if _is_several(value) or (type(value) is _NAME and (scope, value.id) in self.held)
+        )
 
     def uses(self) -> tuple[tuple[str, tuple[str, ...]], ...]:
         """Per owner: names from imports that may be the project's, and top-level names of this file."""
@@ -373,6 +370,8 @@ class _Collector:
         """Remember top-level names, aliases of imported names, ``__all__``, and that a part is set."""
         if type(node.targets[0]) is ast.Subscript:
             self.sets_parts = True
+        if scope and _is_several(node.value):
+            self.held.update((scope, n.id) for t in node.targets for n in ast.walk(t) if type(n) is _NAME)
         if scope:
             return
         for target in node.targets:

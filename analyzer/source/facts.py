@@ -97,6 +97,8 @@ class FileFacts:
     """Top-level code that does work: calls in statements, loops."""
     is_dynamic: bool = False
     """Looks things up by computed names: ``getattr`` with a variable, ``importlib``, ``eval``, ``globals()``."""
+    gives_several: frozenset[str] = frozenset()
+    """Qualified names of functions that may return several things at once: a tuple, a dictionary, a filled class."""
     sets_parts: bool = False
     """Changes a value by a statement: ``x += y``, ``x[i] = y``."""
     has_suppressions: bool = False

@@ -12,10 +12,10 @@ from ...analyzer.flow.values.frames import Known, Operand
 from ...analyzer.graph.graphs import is_test
 from ...analyzer.graph.project import Project
 from ...analyzer.rule import Rule
-from ...analyzer.source.collect import Syntax
 from ...analyzer.source.facts import FileFacts
 from ...analyzer.source.module import Module
 from ...analyzer.source.scopes import Kind, key_of
+from ...analyzer.source.syntax import Syntax
 from ._label_state import State, state_of
 from ._pseudo_label_threshold_cases import INVALID, VALID
 from ._pseudo_label_threshold_proof import PROOF

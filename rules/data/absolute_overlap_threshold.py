@@ -10,10 +10,10 @@ from ...analyzer.flow.values.frames import Operand
 from ...analyzer.graph.graphs import is_test
 from ...analyzer.graph.project import Project
 from ...analyzer.rule import Proof, Rule
-from ...analyzer.source.collect import Syntax
 from ...analyzer.source.facts import FileFacts
 from ...analyzer.source.module import Module
 from ...analyzer.source.scopes import key_of
+from ...analyzer.source.syntax import Syntax
 from ._absolute_overlap_threshold_cases import INVALID, VALID
 from ._overlap_volumes import counted_component, is_volume, lines_that_say, says_own_share
 

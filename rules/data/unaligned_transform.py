@@ -16,9 +16,9 @@ from ...analyzer.flow.images.pipelines import Apart, Applied, drawn_apart, may_a
 from ...analyzer.graph.graphs import is_test
 from ...analyzer.graph.project import Project
 from ...analyzer.rule import Rule
-from ...analyzer.source.collect import Syntax
 from ...analyzer.source.facts import FileFacts
 from ...analyzer.source.module import Module
+from ...analyzer.source.syntax import Syntax
 from ._unaligned_transform_cases import INVALID, VALID
 from ._unaligned_transform_proof import PROOF
 

@@ -10,10 +10,10 @@ from ...analyzer.flow.autograd.modes import is_recorded
 from ...analyzer.flow.values.frames import Operand
 from ...analyzer.flow.values.tensors import operation
 from ...analyzer.graph.project import Project
-from ...analyzer.source.collect import Syntax
 from ...analyzer.source.facts import FileFacts
 from ...analyzer.source.module import Module
 from ...analyzer.source.scopes import key_of
+from ...analyzer.source.syntax import Syntax
 
 _PRODUCTS = frozenset({"mm", "matmul", "bmm", "einsum", "cdist", "cosine_similarity", "mv", "dot", "inner"})
 _COMPARING = frozenset({"mv", "matmul", "dot", "inner", "cosine_similarity", "pairwise_distance", "mm", "cdist"})

@@ -17,11 +17,11 @@ from ...analyzer.flow.autograd.weights import WeightWrite, may_be_weight, weight
 from ...analyzer.flow.autograd.writes import WRITING, How, Write, base_of, is_function, writes
 from ...analyzer.graph.project import Project
 from ...analyzer.rule import Proof, Rule
-from ...analyzer.source.collect import Syntax
 from ...analyzer.source.facts import FileFacts
 from ...analyzer.source.module import Module
 from ...analyzer.source.nodes import statements
 from ...analyzer.source.scopes import key_of
+from ...analyzer.source.syntax import Syntax
 from ..knowledge.saved_values import saved_values
 from ._inplace_autograd_cases import INVALID, VALID
 from ._inplace_autograd_proof import PROOF

@@ -9,9 +9,9 @@ from typing import ClassVar
 from ...analyzer.findings import Confidence, Finding, Level
 from ...analyzer.graph.project import Project
 from ...analyzer.rule import Proof, Rule
-from ...analyzer.source.collect import Syntax
 from ...analyzer.source.facts import FileFacts
 from ...analyzer.source.module import Module
+from ...analyzer.source.syntax import Syntax
 from ._loop_contrastive_loss_cases import INVALID, VALID
 from ._loop_contrastive_loss_plan import plan
 from ._loop_contrastive_loss_proof import PROOF

@@ -13,11 +13,11 @@ from ...analyzer.flow.floors.weak import Kind, Weak, typed_name, weak_floors
 from ...analyzer.flow.precision.precision import Number
 from ...analyzer.graph.project import Project
 from ...analyzer.rule import Proof, Rule
-from ...analyzer.source.collect import Syntax
 from ...analyzer.source.facts import FileFacts
 from ...analyzer.source.module import Module
 from ...analyzer.source.scopes import Kind as Bound
 from ...analyzer.source.scopes import key_of
+from ...analyzer.source.syntax import Syntax
 from ..knowledge import autocast
 from ..knowledge.saved_values import saved_values
 from ._tiny_epsilon_cases import INVALID, VALID

@@ -4,8 +4,8 @@ from __future__ import annotations
 
 import ast
 
-from ...source.collect import Syntax
 from ...source.facts import FileFacts
+from ...source.syntax import Syntax
 from .places import CLAMPS, LOGARITHMS, ROOTS
 from .weak import HALF_LOST, rounds_to_one
 

@@ -12,9 +12,9 @@ from .pictures import Holder, Pictures
 
 if TYPE_CHECKING:
     from ...graph.project import Project
-    from ...source.collect import Syntax
     from ...source.facts import FileFacts
     from ...source.module import Module
+    from ...source.syntax import Syntax
 
 MIRROR, FLIP, OTHER = "mirror", "flip", "other"
 """Left against right, top against bottom, and everything else that moves pixels."""

@@ -17,8 +17,8 @@ from ..values.tensors import constant
 
 if TYPE_CHECKING:
     from ...graph.project import Project
-    from ...source.collect import Syntax
     from ...source.module import Module
+    from ...source.syntax import Syntax
 
 _RANDOM = frozenset(
     {

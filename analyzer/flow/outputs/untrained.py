@@ -334,7 +334,9 @@ def _is_initialisation(module: Module, call: ast.Call, project: Project) -> bool
 def _returns_several(klass: Symbol, project: Project) -> bool:
     """Whether ``forward`` gives several things back, so that one of them may be left."""
     method = project.symbols.method(klass, "forward")
-    opened = project.flow.calls.function(method) if method is not None else None
+    if method is None or method.qualname not in project.files[method.path].gives_several:
+        return False
+    opened = project.flow.calls.function(method)
     if opened is None:
         return False
     values = returned(opened[1])

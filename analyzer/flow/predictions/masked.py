@@ -16,8 +16,8 @@ from .confidence import Prediction, Predictions
 
 if TYPE_CHECKING:
     from ...graph.project import Project
-    from ...source.collect import Syntax
     from ...source.module import Module
+    from ...source.syntax import Syntax
 
 _ABOVE = {"ge", "gt", "greater", "greater_equal"}
 LOSSES = {
