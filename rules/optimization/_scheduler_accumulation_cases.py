@@ -325,6 +325,38 @@ INVALID = (
 
 VALID = (
     Valid(
+        """\
+import argparse
+
+from torch.optim import SGD
+from torch.optim.lr_scheduler import LambdaLR
+
+
+def main(args, model, loader):
+    optimizer = SGD(model.parameters(), lr=args.lr, momentum=0.9)
+    scheduler = LambdaLR(optimizer, lambda x: (1.0 - float(x) / args.epochs / args.iters_per_epoch) ** args.power)
+    for epoch in range(args.epochs):
+        batches = iter(loader)
+        for i in range(args.iters_per_epoch):
+            x, y = next(batches)
+            loss = (model(x) - y).pow(2).mean()
+            optimizer.zero_grad()
+            loss.backward()
+            optimizer.step()
+            scheduler.step()
+
+
+if __name__ == "__main__":
+    parser = argparse.ArgumentParser()
+    parser.add_argument("--lr", type=float, default=0.1)
+    parser.add_argument("--power", type=float, default=0.9)
+    parser.add_argument("--epochs", type=int, default=60)
+    parser.add_argument("--iters-per-epoch", type=int, default=2500)
+    main(parser.parse_args(), *build())
+""",
+        "the step is divided twice",
+    ),
+    Valid(
         _loop(
             "CosineAnnealingLR",
             "total = -(-len(loader) // args.accumulate) * args.epochs\n"

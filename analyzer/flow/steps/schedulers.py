@@ -359,12 +359,21 @@ def _functions(flow: Flow, op: Operand, depth: int = 0) -> Iterator[tuple[ast.Fu
 
 
 def _divisors(node: ast.FunctionDef | ast.Lambda, frame: Frame) -> Iterator[Plan]:
-    """What a function of the step divides the step by, evaluated where the function is defined."""
+    """What a function of the step divides the step by, evaluated where the function is defined.
+
+    Of ``step / epochs / batches`` no divisor is the plan by itself.
+    """
     parameters = [a.arg for a in node.args.args]
-    for below in ast.walk(node):
-        if not parameters or not isinstance(below, ast.BinOp) or not isinstance(below.op, ast.Div):
-            continue
-        if any(isinstance(n, ast.Name) and n.id == parameters[0] for n in ast.walk(below.left)):
+    found = [
+        n
+        for n in ast.walk(node)
+        if isinstance(n, ast.BinOp)
+        and isinstance(n.op, ast.Div)
+        and any(isinstance(inner, ast.Name) and inner.id in parameters[:1] for inner in ast.walk(n.left))
+    ]
+    chained = {id(part) for n in found if any(n.left is other for other in found) for part in (n, n.left)}
+    for below in found:
+        if id(below) not in chained:
             length = Operand(_bare(below.right), frame)
             yield Plan(length.text(), length)
 
