@@ -68,6 +68,20 @@ def _shortened(program: dict[str, str]) -> dict[str, str]:
 
 VALID = (
     Valid(
+        {
+            "options.py": _PARSER.replace("from engine import train\n", "").format(main="print(args)"),
+            "run.py": """import torch
+from Segmenter import options
+
+args = options.get_args()
+model = torch.nn.Linear(4, 2)
+optimizer = torch.optim.SGD(model.parameters(), lr=args.lr)
+ema = Ema(model, decay=args.ema_decay)
+""",
+        },
+        "imported under the name of the project's own folder",
+    ),
+    Valid(
         _program(main='state = {k: v for k, v in args._get_kwargs()}\n    train(args)\n    print(state["ema_decay"])'),
         "the namespace as a dictionary",
     ),

@@ -93,11 +93,24 @@ def unused(module: Module, project: Project) -> Iterator[Unused]:
     read = _read(project, paths)
     if read is None:
         return
-    for option in options:
-        if (option.name,) in read.reads or (option.name,) in read.stored:
-            continue
-        if not any(may_be_read(project, p, option.name) for p in paths):
+    unread = [o for o in options if (o.name,) not in read.reads and (o.name,) not in read.stored]
+    unread = [o for o in unread if not any(may_be_read(project, p, o.name) for p in paths)]
+    if unread and not _is_imported_unseen(project, module.path):
+        for option in unread:
             yield Unused(option, tuple(_commands(project, option)))
+
+
+def _is_imported_unseen(project: Project, path: str) -> bool:
+    """Whether an import that leads nowhere may mean a file: ``from Folder import options``, of the project's folder."""
+    stem = path.rpartition("/")[2].removesuffix(".py")
+    names = {f.qualname for f in project.files[path].functions}
+    for other, facts in project.files.items():
+        for item in facts.imports:
+            parts = item.target.split(".")
+            is_like = len(parts) > 1 and (parts[-1] == stem or (parts[-2] == stem and parts[-1] in names))
+            if is_like and not isinstance(project.symbols.resolve(other, item.target), Symbol):
+                return True
+    return False
 
 
 def undeclared(module: Module, project: Project) -> Iterator[Read]:
