@@ -98,9 +98,9 @@ class InplaceAutograd(Rule):
     def screen(self, syntax: Syntax, facts: FileFacts) -> bool:
         """A write into what an operation may have saved, or into a weight."""
         applying = Applying(syntax.assignments, facts, saved_values())
-        for nodes in writing_bodies(syntax.tree, facts, WRITING, unrecorded(facts)):
-            body = read_body(nodes, applying)
-            if any(_may_be_bug(write, base_of(write.target, None), body) for write in writes(nodes)):
+        for block in writing_bodies(syntax.tree, facts, WRITING, unrecorded(facts)):
+            body = read_body(block, applying)
+            if any(_may_be_bug(write, base_of(write.target, None), body) for write in writes(body.nodes)):
                 return True
         return False
 
@@ -109,9 +109,9 @@ class InplaceAutograd(Rule):
         table = saved_values()
         assignments = (s for s in statements(module.tree) if isinstance(s, (ast.Assign, ast.AnnAssign)))
         applying = Applying(assignments, module.facts, table)
-        for nodes in writing_bodies(module.tree, module.facts, WRITING):
-            body = read_body(nodes, applying)
-            found = [write for write in writes(nodes) if _is_open(write, body, module, project)]
+        for block in writing_bodies(module.tree, module.facts, WRITING):
+            body = read_body(block, applying)
+            found = [write for write in writes(body.nodes) if _is_open(write, body, module, project)]
             for broken in breaks(found, body, module, project, table):
                 yield self._of_value(broken, module, project)
             for weight in weight_writes(found, applying, module, project):

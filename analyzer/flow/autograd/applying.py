@@ -7,7 +7,7 @@ from collections.abc import Iterable
 
 from ...source.collect import dotted
 from ...source.facts import FileFacts
-from ...source.scopes import key_of
+from ...source.scopes import key_of, last_name
 from .saved import WEIGHTED, Table
 
 _FOREIGN = frozenset({"numpy", "math", "random", "copy", "itertools", "functools", "collections", "os", "re", "typing"})
@@ -40,11 +40,17 @@ class Applying:
                         self._made.setdefault(key, []).extend(calls)
 
     def may_save(self, func: ast.expr) -> bool:
-        """Whether a call's first argument may go into an operation that saves it."""
-        return self.may_apply(func, self.table.inputs | {WEIGHTED})
+        """Whether a call's first argument may go into an operation that saves it; the project's code is not entered."""
+        return self.may_apply(func, self.table.inputs | {WEIGHTED}, enters=False)
 
-    def may_apply(self, func: ast.expr, names: frozenset[str]) -> bool:
-        """Whether a call's first argument may go into one of some operations."""
+    def may_apply(self, func: ast.expr, names: frozenset[str], enters: bool = True) -> bool:
+        """Whether a call's first argument may go into one of some operations.
+
+        Args:
+            func: what is called.
+            names: the operations' names.
+            enters: whether the project's own functions and classes count too, whatever they are called.
+        """
         root = func
         while isinstance(root, ast.Attribute):
             root = root.value
@@ -52,23 +58,19 @@ class Applying:
             return not isinstance(func, ast.Attribute)
         target = self._imported.get(root.id)
         if target is None:
-            if isinstance(func, ast.Attribute):
-                return root.id in _OWN and (func.attr in self._defined or self._is_made(func, names))
-            return root.id not in _BUILTINS and (root.id in self._defined or self._is_made(func, names))
-        if target.partition(".")[0] != "torch":
-            return target.partition(".")[0] not in _FOREIGN
+            if root.id in _BUILTINS or (isinstance(func, ast.Attribute) and root.id not in _OWN):
+                return False
+            return (enters and last_name(func) in self._defined) or self._is_made(func, names, enters)
         last = func.attr if isinstance(func, ast.Attribute) else target.rpartition(".")[2]
-        return last in names
+        top = target.partition(".")[0]
+        return last in names or (enters and top != "torch" and top not in _FOREIGN)
 
-    def _is_made(self, name: ast.expr, names: frozenset[str]) -> bool:
+    def _is_made(self, name: ast.expr, names: frozenset[str], enters: bool) -> bool:
         """Whether some assignment gives a name a layer that applies one of the operations, or the project's code."""
-        for maker in self.makers(name):
-            if maker.partition(".")[0] == "torch":
-                if self.table.layers.get(maker.rpartition(".")[2], "") in names:
-                    return True
-            else:
-                return True
-        return False
+        return any(
+            self.table.layers.get(maker.rpartition(".")[2], "") in names or (enters and not maker.startswith("torch."))
+            for maker in self.makers(name)
+        )
 
     def makers(self, name: ast.expr) -> list[str]:
         """What is called to make a name's values in this file, wherever that is: ``torch.nn.Linear``, ``Block``.

@@ -14,6 +14,7 @@ from ...source.facts import FileFacts
 from ...source.nodes import children
 from ...source.scopes import key_of
 from .applying import Applying
+from .resets import Resets
 from .saved import VIEWING, VIEWS
 
 _DEFINING = (ast.FunctionDef, ast.AsyncFunctionDef, ast.ClassDef)
@@ -31,29 +32,39 @@ class Body:
 
     Attributes:
         nodes: its nodes, parents before what they hold, in source order.
-        saved: names whose value may be the saved result of an operation.
         applying: what the file's calls may apply.
+        resets: which assignment a name surely has its value from.
+        saved: by key, the lines on which a name may be given the saved result of an operation.
         operated: by key, the loads to which an operation that saves its input may be applied.
     """
 
     nodes: list[ast.AST]
     applying: Applying
-    saved: set[str] = field(default_factory=set)
+    resets: Resets
+    saved: dict[str, list[int]] = field(default_factory=dict)
     operated: dict[str, list[ast.expr]] = field(default_factory=dict)
 
-    def may_break(self, base: ast.expr, last: int) -> bool:
-        """Whether a write that ends on a line may be into what an operation has saved.
+    def may_break(self, base: ast.expr, first: int, last: int) -> bool:
+        """Whether a write may be into what an operation has saved.
 
         Args:
             base: the name that is written into, or what is written into without one.
-            last: that line.
+            first: the write's first line.
+            last: its last line.
         """
         key = key_of(base)
         if key is None:
             return _may_be_saved(base, self.applying)
-        if any(load.lineno <= last for load in self.operated.get(key, ())):
+        start, end = self.resets.before(first, key)
+        if any(end < load.lineno <= last for load in self.operated.get(key, ())):
             return True
-        return key in self.saved
+        # What comes after the write reaches it by way of that assignment, if at all.
+        return any(start <= line and (line <= last or not start) for line in self.saved.get(key, ()))
+
+    def may_save(self, key: str | None, node: ast.AST) -> None:
+        """Note that a name may get the saved result of an operation at a node."""
+        if key is not None:
+            self.saved.setdefault(key, []).append(getattr(node, "lineno", 0))
 
 
 def writes_at_all(facts: FileFacts, methods: frozenset[str]) -> bool:
@@ -63,8 +74,8 @@ def writes_at_all(facts: FileFacts, methods: frozenset[str]) -> bool:
 
 def writing_bodies(
     tree: ast.Module, facts: FileFacts, methods: frozenset[str], but: frozenset[str] = frozenset()
-) -> Iterator[list[ast.AST]]:
-    """The nodes of each body of a file in which a statement writes, or that calls one of some methods.
+) -> Iterator[list[ast.stmt]]:
+    """The bodies of a file in which a statement writes, or that call one of some methods.
 
     ``but`` are the qualified names of functions that are left out.
     """
@@ -83,7 +94,7 @@ def writing_bodies(
             for name in _BLOCKS:
                 stack += getattr(node, name, ())
         if writes and qualname not in but:
-            yield _own_nodes(body)
+            yield body
 
 
 def is_write(node: ast.AST) -> bool:
@@ -104,15 +115,16 @@ def _own_nodes(body: list[ast.stmt]) -> list[ast.AST]:
     return found
 
 
-def read_body(nodes: list[ast.AST], applying: Applying) -> Body:
+def read_body(statements: list[ast.stmt], applying: Applying) -> Body:
     """What a body's syntax says of its names."""
-    body = Body(nodes, applying)
+    nodes = _own_nodes(statements)
+    body = Body(nodes, applying, Resets(statements))
     unsaved: set[int] = set()
-    sources: list[tuple[str, str]] = []
+    sources: list[tuple[str, str, ast.AST]] = []
     for node in nodes:
         if isinstance(node, (ast.Name, ast.Attribute, ast.Subscript)):
             if not isinstance(node.ctx, ast.Load) and id(node) not in unsaved:
-                body.saved.add(key_of(node) or "")
+                body.may_save(key_of(node), node)
         elif isinstance(node, ast.Call):
             _read_call(node, body)
         elif isinstance(node, ast.Assign):
@@ -120,7 +132,7 @@ def read_body(nodes: list[ast.AST], applying: Applying) -> Body:
             source = key_of(value)
             targets = [part for target in node.targets for part in _parts(target)]
             if source is not None:
-                sources += [(key_of(t) or "", source) for t in targets]
+                sources += [(key, source, t) for t in targets if (key := key_of(t)) is not None]
             if source is not None or not _may_be_saved(value, applying):
                 unsaved.update(id(t) for t in targets)
         elif isinstance(node, ast.For):
@@ -133,10 +145,10 @@ def read_body(nodes: list[ast.AST], applying: Applying) -> Body:
             unsaved.add(id(node.target))
         elif isinstance(node, ast.BinOp) and isinstance(node.op, _SIGNS):
             _read_arithmetic(node, body)
-    found = len(body.saved) - 1
-    while found < len(body.saved):
-        found = len(body.saved)
-        body.saved.update(target for target, source in sources if source in body.saved)
+    while spread := [s for s in sources if s[1] in body.saved]:
+        for target, _, node in spread:
+            body.may_save(target, node)
+        sources = [s for s in sources if s not in spread]
     return body
 
 
@@ -193,7 +205,7 @@ def _read_call(call: ast.Call, body: Body) -> None:
         if func.attr in table.inputs:
             _add(func.value, body)
         if func.attr.endswith("_") and func.attr[:-1] in table.results and isinstance(func.value, ast.Name):
-            body.saved.add(func.value.id)
+            body.may_save(func.value.id, call)
     if call.args and body.applying.may_save(func):
         _add(call.args[0], body)
 

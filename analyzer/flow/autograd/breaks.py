@@ -83,7 +83,8 @@ def breaks(found: Iterable[Write], body: Body, module: Module, project: Project,
 
 def may_break(write: Write, base: ast.expr, body: Body) -> bool:
     """Whether a write may be into what an operation has saved, by the names of its function alone."""
-    return body.may_break(base, getattr(write.node, "end_lineno", write.node.lineno)) or _is_element_change(write)
+    node = write.node
+    return body.may_break(base, node.lineno, node.end_lineno or node.lineno) or _is_element_change(write)
 
 
 def _may_be_tensor(key: str, scope: Scope, or_list: bool) -> bool:
@@ -171,7 +172,8 @@ def _of_result(
 
 def _is_element_change(write: Write) -> bool:
     """``features[i] += x``: where that is a list, the element itself is changed in place."""
-    return isinstance(write.node, ast.AugAssign) and isinstance(write.node.target, ast.Subscript)
+    target = write.node.target if isinstance(write.node, ast.AugAssign) else None
+    return isinstance(target, ast.Subscript) and not isinstance(target.slice, (ast.Tuple, ast.Slice))
 
 
 def _of_input(
