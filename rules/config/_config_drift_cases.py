@@ -68,6 +68,53 @@ def _shortened(program: dict[str, str]) -> dict[str, str]:
 
 VALID = (
     Valid(
+        _configured('print(cfg["optim"]["lr"], cfg["optim"]["warmup"])', yaml="- seed\n- data\n- optim\n"),
+        "a file of which no key is known",
+    ),
+    Valid(
+        {
+            "train.py": """import torch
+from engine import default_argument_parser
+
+parser = default_argument_parser("training")
+parser.add_argument("--ema-decay", default=0.999, type=float)
+args = parser.parse_args()
+model = torch.nn.Linear(4, 2)
+optimizer = torch.optim.SGD(model.parameters(), lr=args.lr)
+ema = Ema(model, decay=args.ema_decay)
+""",
+        },
+        "a parser that another library makes, with options of its own",
+    ),
+    Valid(
+        {
+            "tools/__init__.py": "",
+            "tools/util/__init__.py": "from .training import parser_helper\n",
+            "tools/util/training.py": """import argparse
+
+def parser_helper(description=None):
+    parser = argparse.ArgumentParser(description)
+    parser.add_argument("-i", "--input", required=True)
+    parser.add_argument("--lr", type=float, default=0.1)
+    return parser
+""",
+            "experiments/train.py": """import torch
+import tools
+
+def main():
+    parser = tools.util.parser_helper()
+    parser.add_argument("--ema-decay", default=0.999, type=float)
+    args = parser.parse_args()
+    model = torch.nn.Linear(4, 2)
+    optimizer = torch.optim.SGD(model.parameters(), lr=args.lr)
+    fit(model, optimizer, read(args.input), args.ema_decay)
+
+main()
+""",
+        },
+        "a parser of the project's own library",
+    ),
+    Valid(
         {
             "options.py": _PARSER.replace("from engine import train\n", "").format(main="print(args)"),
             "run.py": """import torch

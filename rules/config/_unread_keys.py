@@ -151,8 +151,8 @@ def missing(project: Project, every: list[Loaded]) -> Iterator[tuple[Loaded, Rea
         if not loaded.files.is_sure or len(loaded.files.paths) != 1 or loaded.read.is_open or loaded.read.is_laid_over:
             continue
         path = loaded.files.paths[0]
-        if project.configs.parts(path) != [path]:
-            continue
+        if project.configs.parts(path) != [path] or project.configs.file(path) is None:
+            continue  # of a file that is too large, or no mapping, no key is known
         for key, places in loaded.read.reads.items():
             if key in loaded.read.stored or any(r.is_optional for r in places) or project.configs.find(path, key):
                 continue

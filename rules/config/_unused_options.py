@@ -21,7 +21,7 @@ from ...analyzer.graph.project import Project
 from ...analyzer.graph.symbols import Symbol
 from ...analyzer.source.module import Module
 from ...analyzer.source.reader import Unreadable
-from ...analyzer.source.scopes import last_name
+from ...analyzer.source.scopes import Kind, last_name
 
 _PARSING = ("parse_args", "parse_known_args", "parse_intermixed_args")
 _ELSEWHERE = {
@@ -41,6 +41,7 @@ _KEPT_ON_PURPOSE = re.compile(
 _SCRIPTS = (".sh", ".bash", ".bat", ".ps1", ".slurm", ".sbatch", ".md", ".rst", ".txt", ".yaml", ".yml", "makefile")
 _MOST_SCRIPTS = 4
 _LONGEST = 60
+_DEEPEST = 6
 _LARGEST = 300_000
 _NO_LOOKUPS = {
     "print",
@@ -120,6 +121,9 @@ def undeclared(module: Module, project: Project) -> Iterator[Read]:
     if read is None or read.is_open or read.is_laid_over:
         return
     known: set[str] = set()
+    starts = namespaces(project, paths)
+    if not all(_is_made_here(project, project.flow.operand(m, c), set(paths)) for m, c in starts):
+        return
     for path in paths:
         names = _declarations(project, path)
         if names is None:
@@ -132,6 +136,31 @@ def undeclared(module: Module, project: Project) -> Iterator[Read]:
         for place in places[:1]:
             if not name.startswith("_") and _is_namespace(project, place, name, module.path):
                 yield place
+
+
+def _is_made_here(project: Project, op: Operand, paths: set[str], depth: int = 0) -> bool:
+    """Whether a parser, or the receiver of ``parse_args``, is for certain one that these files make from nothing."""
+    node = op.node
+    if depth > _DEEPEST:
+        return False
+    if isinstance(node, ast.Call) and isinstance(node.func, ast.Attribute) and node.func.attr in _PARSING:
+        return _is_made_here(project, op.sub(node.func.value), paths, depth + 1)
+    if isinstance(node, ast.Call):
+        made = project.resolve(op.module, node.func)
+        if isinstance(made, str):
+            is_parser = made.rpartition(".")[2] in ("ArgumentParser", "ArgParser")
+            return is_parser and op.module.path in paths and keyword(node, "parents") is None
+        if made is not None and project.symbols.klass(made) is not None:
+            return made.path in paths
+        found = list(project.flow.calls.returns(op))
+    elif isinstance(node, (ast.Name, ast.Attribute)):
+        sources = [s for s in project.flow.sources(op) if s.binding is None or s.binding.kind is not Kind.UPDATE]
+        if any(s.operand is None for s in sources):
+            return False
+        found = [s.operand for s in sources if s.operand is not None]
+    else:
+        return False
+    return bool(found) and all(_is_made_here(project, inner, paths, depth + 1) for inner in found)
 
 
 def _declarations(project: Project, path: str) -> set[str] | None:
