@@ -40,7 +40,12 @@ class LossTerms(Probe):
     """
 
     name: ClassVar[str] = "loss-terms"
-    rules: ClassVar[Tuple[str, ...]] = ("double-deg2rad", "nan-argmin", "absolute-overlap-threshold")
+    rules: ClassVar[Tuple[str, ...]] = (
+        "double-deg2rad",
+        "nan-argmin",
+        "absolute-overlap-threshold",
+        "pseudo-label-threshold",
+    )
     unit: ClassVar[str] = "terms without effect"
     look_next: ClassVar[str] = (
         "Print the inputs of the term that stands still, at the line named here: an empty mask, a wrong unit or a "
