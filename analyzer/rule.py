@@ -59,6 +59,7 @@ class Proof:
         minimum_steps: optimizer steps that both runs must have taken.
         same_loss: whether the loss is the same function as is and fixed; only then is a lower one a better one.
         settings: further fields of ``RunSettings`` that a run must have to show the quantity, or None.
+        unseen: where a run shows the quantity and where it cannot, for the verdict on a run that did not.
         from_scan: no run can show it, since the run has the user's own installation: the quantity is the number of the
             rule's findings in a scan of the tree, and a run only shows that the command still starts.
     """
@@ -72,6 +73,7 @@ class Proof:
     minimum_steps: int = 1
     same_loss: bool = True
     settings: Callable[[Finding], Mapping[str, Any] | None] | None = None
+    unseen: str = ""
     from_scan: bool = False
 
     @property

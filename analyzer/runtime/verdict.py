@@ -44,7 +44,13 @@ def numbers(values: Sequence[float | None]) -> str:
     if not seen:
         return "not seen"
     low, high = min(seen), max(seen)
-    return f"{low:.4g}" if low == high else f"{low:.4g} to {high:.4g}"
+    return _digits(low) if low == high else f"{_digits(low)} to {_digits(high)}"
+
+
+def _digits(value: float) -> str:
+    """A count in full, another number in four digits."""
+    is_count = math.isfinite(value) and value == int(value) and abs(value) < 1_000_000
+    return f"{value:.0f}" if is_count else f"{value:.4g}"
 
 
 class _Case:
@@ -139,10 +145,8 @@ class _Case:
     def _no_proof(self) -> tuple[Label, str] | None:
         rule = self.subject.finding.rule
         if not self.proof.measurable:
-            return (
-                Label.INCONCLUSIVE,
-                f"{rule} has no measurable proof: the fix ran and did no harm that was looked for",
-            )
+            said = f"{rule} has no measurable proof ({self.proof.quantity})"
+            return Label.INCONCLUSIVE, f"{said}: the fix ran and did no harm that was looked for"
         for run in (*self.as_is, *self.fixed):
             error = run.trace.probe_errors.get(self.proof.probe)
             if error is not None:
@@ -198,7 +202,8 @@ class _Case:
             reading = run.reading(self.proof.probe)
             if reading is not None and reading.status == NOT_SEEN:
                 return f"{self.proof.quantity} was not seen {tree}: {reading.why}"
-        return f"{self.proof.quantity} was not seen {tree}"
+        why = f": {self.proof.unseen}" if self.proof.unseen else ""
+        return f"{self.proof.quantity} was not seen {tree}{why}"
 
 
 def _reached(run: Run, path: str, statement: Statement) -> bool:

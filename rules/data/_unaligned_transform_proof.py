@@ -39,4 +39,5 @@ PROOF = Proof(
     measure=measure,
     violated=lambda value: value > _MANY,
     satisfied=lambda value: value <= _MANY,
+    unseen="maps and points of items that are mirrored show it, and what is done with predictions does not",
 )

@@ -41,4 +41,5 @@ PROOF = Proof(
     measure=measure,
     violated=lambda value: value > _MOST,
     satisfied=lambda value: value <= _MOST,
+    unseen="calls are counted within the forward pass of the model, and data are made outside of it",
 )

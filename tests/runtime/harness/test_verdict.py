@@ -35,6 +35,11 @@ def test_the_defect_is_there_and_then_gone() -> None:
     assert (found.before, found.after, found.seeds) == ((0.5, 0.5, 0.6), (0, 0, 0), (0, 1, 2))
 
 
+def test_a_count_is_told_in_full() -> None:
+    assert "0 as is, 62316 with the fix" in verdict([as_is(0)], [fixed(62316)]).sentence
+    assert "0.1235 as is, 1.235e+08 with the fix" in verdict([as_is(0.123456)], [fixed(123456789)]).sentence
+
+
 @pytest.mark.parametrize(
     ("before", "after", "label", "words"),
     [
@@ -55,6 +60,14 @@ def test_the_reason_why_nothing_was_seen_is_the_probes() -> None:
     unseen = (made.reading("toy-probe", NOT_SEEN),)
     found = verdict([as_is(None, readings=unseen)], [fixed(0)])
     assert "toy-probe is not seen" in found.sentence
+
+
+def test_a_rule_says_what_would_show_its_quantity() -> None:
+    unseen = trial([as_is(None)], [fixed(0)])
+    (subject,) = unseen.group.subjects
+    told = replace(subject, proof=replace(subject.proof, unseen="only toys on the floor show it"))
+    (found,) = judge(replace(unseen, group=replace(unseen.group, subjects=(told,))))
+    assert found.sentence == "share of toys was not seen as is: only toys on the floor show it"
 
 
 def test_a_better_loss_verifies_nothing_and_a_worse_one_refuses_nothing() -> None:
@@ -154,7 +167,7 @@ def test_a_failure_that_is_the_defect_itself_is_mended() -> None:
 def test_a_rule_without_a_measurable_proof_stays_open() -> None:
     found = verdict([as_is()], [fixed()], subject=Subject(made.finding(), made.Proof("p", "words"), edited=made.EDITED))
     assert found.label is Label.INCONCLUSIVE
-    assert "no measurable proof" in found.sentence
+    assert "no measurable proof (words)" in found.sentence
 
 
 def test_too_few_steps_and_a_failed_probe_stay_open() -> None:
