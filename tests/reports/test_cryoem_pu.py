@@ -7,7 +7,7 @@ from typing import Any
 import pytest
 
 from ..examples.programs import NO_TORCH
-from .acceptance import Bug, Moved, Report, Unshown, check, rows_of
+from .acceptance import Bug, Moved, Report, Unshown, check, proofs, rows_of
 
 pytest.importorskip("torch", reason=NO_TORCH)
 pytestmark = pytest.mark.slow
@@ -57,9 +57,15 @@ def test_bug(report: Report, bug: Bug, record: Any) -> None:
     check(report, bug, record)
 
 
-def test_clipping_is_advised_as_long_as_the_rate_is_high(report: Report) -> None:
-    assert report.at(report.findings, CLIPPING, report.as_is)
+def test_clipping_is_advised_as_long_as_the_rate_is_high(report: Report, record: Any) -> None:
+    found = report.at(report.findings, CLIPPING, report.as_is)
+    assert found
     assert not report.at(report.left, CLIPPING, report.mended)
+    record("report", report.example)
+    record("bug", f"{CLIPPING.number} {CLIPPING.what}")
+    record("found", f"{CLIPPING.rule} {CLIPPING.path}:{found[0]['line']}")
+    record("mended", "advice")
+    record("proved", "".join(proofs(report, CLIPPING, found)))
 
 
 def test_nothing_else_is_reported(report: Report) -> None:
