@@ -9,6 +9,7 @@ from dataclasses import dataclass, replace
 
 from ..analyzer.findings import Finding
 from ..analyzer.runtime.results import AS_IS, FIXED, Label, Outcome, Run, Verdict, VerifyResult
+from ..analyzer.runtime.trials import JOINT
 from ..analyzer.version import __version__
 from . import fill
 from .charts import NAMES, Chart, Strip, chart, strip
@@ -43,6 +44,7 @@ class Card:
     """The verdict on one rule's fixes in places that were measured alike, mostly one.
 
     ``before`` and ``after``: median and range of the quantity. ``stopped``: a run that did not come as far as training.
+    ``curves``: the anchor of the comparison with this fix, empty without one.
     """
 
     anchor: str
@@ -54,6 +56,7 @@ class Card:
     strip: Strip | None
     outcomes: tuple[tuple[Outcome, str, str, str, str], ...]
     stopped: Run | None
+    curves: str = ""
 
     @property
     def verdict(self) -> Verdict:
@@ -91,8 +94,10 @@ class Panel:
 
 @dataclass(frozen=True)
 class Comparison:
-    """The runs as is against those with one fix (or all of them)."""
+    """The runs as is against those with one fix (or all of them). ``rule``: as the runs have it."""
 
+    anchor: str
+    rule: str
     name: str
     panels: tuple[Panel, ...]
     trees: tuple[str, ...]
@@ -105,6 +110,9 @@ def render(result: VerifyResult) -> str:
         result: what verify or probe found.
     """
     rows = probe_rows(result)
+    comparisons = _comparisons(result)
+    anchors = {c.rule: c.anchor for c in comparisons}
+    cards = [_card(result, alike, place) for place, alike in enumerate(measured_alike(result), 1)]
     return fill(
         "report.html.j2",
         result=result,
@@ -114,9 +122,10 @@ def render(result: VerifyResult) -> str:
         command=shlex.join(result.command),
         reproduce=shlex.join(result.reproduce),
         facts=facts(result),
-        cards=[_card(result, alike, place) for place, alike in enumerate(measured_alike(result), 1)],
+        cards=[replace(c, curves=anchors.get(c.finding.rule, anchors.get(JOINT, ""))) for c in cards],
+        untried=_untried(result),
         tally=_tally(result),
-        comparisons=_comparisons(result),
+        comparisons=comparisons,
         rows=rows,
         statuses=_statuses(rows),
         runs=result.runs,
@@ -184,7 +193,7 @@ def _card(result: VerifyResult, verdicts: tuple[Verdict, ...], place: int) -> Ca
     verdict = verdicts[0]
     stopped = None
     if verdict.label in (Label.NOT_RUN, Label.HARM) and any(r.ran for r in result.runs):
-        concerned = [r for r in result.runs if r.rule in ("", verdict.finding.rule, "joint")]
+        concerned = [r for r in result.runs if r.rule in ("", verdict.finding.rule, JOINT)]
         stopped = next((r for r in concerned if not r.ran), None)
     return Card(
         f"fix-{place}",
@@ -197,6 +206,12 @@ def _card(result: VerifyResult, verdicts: tuple[Verdict, ...], place: int) -> Ca
         tuple((o, spread(o.before), spread(o.after), *reading_of(o)) for o in verdict.outcomes),
         stopped,
     )
+
+
+def _untried(result: VerifyResult) -> list[Finding]:
+    """What was found and has no mended tree of its own."""
+    tried = {v.finding.fingerprint for v in result.verdicts}
+    return [f for f in result.findings if result.kind == "verify" and f.fingerprint not in tried]
 
 
 def reading_of(outcome: Outcome) -> tuple[str, str]:
@@ -218,12 +233,13 @@ def _comparisons(result: VerifyResult) -> list[Comparison]:
     sets = [
         (rule, [*as_is, *(r for r in result.runs if r.tree == FIXED and r.ran and r.rule == rule)]) for rule in rules
     ]
-    made = []
-    for name, runs in sets or [("", as_is)]:
+    made: list[Comparison] = []
+    for rule, runs in sets or [("", as_is)]:
         panels = tuple(_panel(group) for group in curves(runs))
         if panels:
             trees = tuple(t for t in (AS_IS, FIXED) if any(r.tree == t for r in runs))
-            made.append(Comparison("all fixes together" if name == "joint" else name, panels, trees))
+            name = "all fixes together" if rule == JOINT else rule
+            made.append(Comparison(f"comparison-{len(made) + 1}", rule, name, panels, trees))
     return made
 
 

@@ -24,7 +24,14 @@
     }
   };
   for (const button of choices) button.addEventListener("click", () => show(button));
-  if (choices.length) show(choices[0]);
+  const choose = (anchor) => {
+    const chosen = choices.find((button) => `#${button.dataset.show}` === anchor);
+    if (chosen) show(chosen);
+    return chosen;
+  };
+  // A link into a comparison needs it shown before the browser goes there.
+  for (const link of all(".to-curves a")) link.addEventListener("click", () => choose(link.hash));
+  if (choices.length && !choose(location.hash)) show(choices[0]);
 
   // The probe table sorts by its heads and filters by text and status.
   const table = document.getElementById("probe-table");

@@ -151,6 +151,15 @@ def test_one_comparison_is_shown_at_a_time(page) -> None:
     assert page.execute_script(shown) == ["comparison-3"]
 
 
+def test_a_card_s_link_shows_its_curves(page) -> None:
+    shown = "return [...document.querySelectorAll('.comparison')].filter(c => c.offsetHeight).map(c => c.id)"
+    click(page, "#fix-2 .to-curves a")
+    assert page.execute_script(shown) == ["comparison-2"]
+    page.get(page.current_url)
+    page.refresh()
+    assert page.execute_script(shown) == ["comparison-2"]
+
+
 def test_the_table_sorts(page) -> None:
     click(page, "[data-key='name']")
     up = names(page)

@@ -128,6 +128,41 @@ def test_what_no_run_shows_is_not_said_to_be_measured() -> None:
     assert "Measured" not in Page(render(replace(made.clean_result(), verdicts=(verdict,)))).text
 
 
+def test_a_quantity_that_the_sentence_names_is_not_told_twice() -> None:
+    verdict = replace(made.verified(), sentence=f"{made.verified().quantity}: 0.25 as is, 1 with the fix")
+    text = Page(render(replace(made.clean_result(), verdicts=(verdict,)))).text
+    assert text.count(verdict.quantity) == 1
+
+
+def test_a_card_tells_the_bug_first_and_leads_to_its_curves() -> None:
+    result = made.verify_result()
+    parsed = Page(render(result))
+    told = [parsed.text.index(part) for part in ("counts micro-batches, but", "Evidence", "Measured", "Unsafe fix")]
+    assert told == sorted(told)
+    links = [h for h in parsed.values("href") if h.startswith("#comparison-")]
+    assert links == ["#comparison-1", "#comparison-2", "#comparison-3", "#comparison-4"]
+
+
+@pytest.mark.parametrize("joint", [False, True])
+def test_a_card_leads_to_the_curves_of_the_tree_that_has_its_fix(joint: bool) -> None:
+    result = made.clean_result()
+    rule = "joint" if joint else "scheduler-accumulation"
+    runs = tuple(replace(r, rule=rule) if r.tree == FIXED else r for r in result.runs)
+    assert "#comparison-1" in Page(render(replace(result, runs=runs))).values("href")
+    assert "#comparison-1" not in Page(render(replace(result, runs=runs[:3]))).values("href")
+
+
+def test_what_was_found_and_not_tried_is_told_with_its_advice() -> None:
+    finding = made.advised()
+    text = Page(render(made.verify_result())).text
+    told = text[text.index("Found, and not tried") : text.index("As is against")]
+    assert f"{finding.rule} {finding.code} {finding.location.path}:{finding.location.line}" in told
+    assert finding.no_fix in told
+    assert "MLF501" not in told
+    assert "Found, and not tried" not in Page(render(made.clean_result())).text
+    assert "Found, and not tried" not in Page(render(replace(made.probe_result(), findings=(finding,)))).text
+
+
 def test_only_disjoint_ranges_say_anything() -> None:
     before, after = (1.0, 2.0, 1.5), (0.5, 0.9, 0.7)
     outcomes = {
