@@ -69,13 +69,19 @@ def environment_of(experiment: Experiment, runs: Sequence[Run]) -> dict[str, str
         "torch": str(header.get("torch") or ""),
         "device": run.device if run is not None else "",
         "threads": str(header.get("threads") or ""),
-        "system": platform.platform(),
+        "system": _system(),
         "steps": str(settings.steps),
         "batches in a pass": f"at most {settings.train_batches}" if settings.train_batches else "all",
         "overfit": f"the first {settings.overfit} batches" if settings.overfit else "",
         "seeds": ", ".join(map(str, experiment.seeds)),
     }
     return {name: value for name, value in rows.items() if value}
+
+
+def _system() -> str:
+    """The system without its build, which names a machine and changes no number."""
+    release, libc = platform.release().partition("-")[0], " ".join(platform.libc_ver())
+    return f"{platform.system()} {release} {platform.machine()}" + (f", {libc}" if libc.strip() else "")
 
 
 def reproduce(name: str, asked: RunAsked, command: Sequence[str], more: Sequence[str]) -> tuple[str, ...]:

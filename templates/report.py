@@ -116,6 +116,7 @@ def render(result: VerifyResult) -> str:
     return fill(
         "report.html.j2",
         result=result,
+        root=str(result.root),
         version=__version__,
         headline=headline(result),
         stopped_run=None if any(r.ran for r in result.runs) else next(iter(result.runs), None),

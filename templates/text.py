@@ -19,6 +19,7 @@ _UNPRINTABLE = re.compile(
 _MARKDOWN = re.compile(r"([\\`*_{}\[\]<>|~!$&])")
 _LINKED = re.compile(r"([@#](?=\w)|:(?=//)|www(?=\.))")  # GitHub links people, issues and addresses in plain text
 _FENCE = re.compile(r"`{3,}")
+_LIBRARY = re.compile(r"(?<![\w.])/[^\s\"']*/((?:site|dist)-packages/|lib/python3\.\d+/)")
 _TICKED = re.compile(r"`([^`\n]+)`")
 
 
@@ -101,6 +102,11 @@ def duration(seconds: float) -> str:
     return f"{minutes} min {rest} s" if minutes < 60 else f"{minutes // 60} h {minutes % 60} min"
 
 
+def portable(text: str, root: str) -> str:
+    """What a program printed, with paths from the project's root, or from where libraries are installed."""
+    return _LIBRARY.sub(r"\1", text.replace(f"{root}/", ""))
+
+
 def markdown(text: str) -> str:
     """Foreign text in the middle of a Markdown line: flat, and without any markup, mention or link of its own.
 
@@ -159,4 +165,5 @@ FILTERS: dict[str, Callable[..., Any]] = {
     "fenced": fenced,
     "diff_lines": diff_lines,
     "ticked": ticked,
+    "portable": portable,
 }

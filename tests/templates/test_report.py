@@ -2,6 +2,7 @@
 
 import re
 from dataclasses import replace
+from pathlib import Path
 
 import pytest
 from hypothesis import given, settings
@@ -161,6 +162,23 @@ def test_what_was_found_and_not_tried_is_told_with_its_advice() -> None:
     assert "MLF501" not in told
     assert "Found, and not tried" not in Page(render(made.clean_result())).text
     assert "Found, and not tried" not in Page(render(replace(made.probe_result(), findings=(finding,)))).text
+
+
+def test_names_no_folder_of_the_machine() -> None:
+    failed = "as is, the command does not train: FileNotFoundError: '/home/someone/simclr3d/b.h5'"
+    verdict = replace(made.verified(), label=Label.NOT_RUN, sentence=failed)
+    result = replace(made.verify_result(), root=Path("/home/someone/simclr3d"), verdicts=(verdict,))
+    lines = (
+        '  File "/home/someone/simclr3d/train.py", line 12, in <module>',
+        '  File "/home/someone/.venv/lib/python3.11/site-packages/torch/_tensor.py", line 630, in backward',
+        '  File "/home/someone/.pyenv/lib/python3.11/runpy.py", line 88, in _run_code',
+    )
+    crash = replace(made.stopped_run(), output=lines, cause="FileNotFoundError: '/home/someone/simclr3d/a.h5'")
+    text = render(replace(result, runs=(*result.runs, crash)))
+    assert "/home/someone" not in text
+    for told in ('"train.py", line 12', '"site-packages/torch/_tensor.py"', '"lib/python3.11/runpy.py"', "'a.h5'"):
+        assert told.replace('"', "&#34;").replace("'", "&#39;") in text
+    assert "from the project's folder, simclr3d" in Page(text).text
 
 
 def test_only_disjoint_ranges_say_anything() -> None:
