@@ -86,7 +86,7 @@ def curves(runs: Sequence[Run]) -> list[Group]:
     rates = _rates(runs, x)
     is_carried_on = any(line.plan is not None and line.plan.rest for curve in rates for line in curve.lines)
     groups = [
-        Group("loss", "Loss", "Each backward's value, averaged over a step. Shown, never the judge.", _loss(runs, x)),
+        Group("loss", "Loss", "The mean of each step that was looked at. Shown, never the judge.", _loss(runs, x)),
         Group(
             "learning-rate",
             "Learning rate",
