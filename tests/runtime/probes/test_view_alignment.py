@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import pytest
-from mlfix.analyzer.runtime.agent.probes.view_alignment import ViewAlignment
+from mlfix.analyzer.runtime.agent.probes.view_alignment import ViewAlignment, _compare
 from mlfix.analyzer.runtime.trace import Trace
 
 from ..running import needs_torch, run_programs
@@ -79,3 +79,19 @@ def test_separate_draws_disagree_in_part(traces: dict[str, Trace]) -> None:
     reading = ViewAlignment().conclude(traces["draws of their own"], {"max": 0.2})
     assert reading.status == "unhealthy"
     assert 0.2 < reading.value < 1.0
+
+
+@needs_torch
+@pytest.mark.parametrize("axis", [-1, -2])
+def test_a_picture_that_fits_upside_down_too_is_mirrored_one_way_only(axis: int) -> None:
+    import torch
+
+    image = torch.zeros(3, 24, 36)
+    image[:, 2:8, 2:10], image[:, 16:22, 26:34] = 1.0, 0.5
+    points = torch.tensor([[2.0, 2.0], [10.0, 9.0], [26.0, 16.0], [34.0, 22.0]])
+    column = 0 if axis == -1 else 1
+    moved = points.clone()
+    moved[:, column] = (36, 24)[column] - points[:, column]
+    counts: dict[str, dict[str, object]] = {}
+    _compare(torch, {"image": image, "points": points}, {"image": image.flip(axis), "points": moved}, counts)
+    assert counts == {"points": {"field": "points", "mirrored": 1, "apart": 0}}

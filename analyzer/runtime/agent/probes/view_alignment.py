@@ -159,9 +159,16 @@ def _flat(torch: Any, value: Any) -> Any:
 
 
 def _of_maps(torch: Any, one: Any, other: Any, axis: int) -> Optional[bool]:
-    """Whether one map fits the other only mirrored; None where neither way is clear."""
-    straight = _correlation(one, other)
-    mirrored = _correlation(one, torch.flip(other, dims=[axis]))
+    """Whether one map fits the other only mirrored; None where neither way is clear.
+
+    Either way round the other axis may be mirrored as well: a page that is mirrored left against right may fit better
+    upside down than as it is.
+    """
+    both = (other, torch.flip(other, dims=[-3 - axis]))
+    fits = [_correlation(one, way) for way in both]
+    turned = [_correlation(one, torch.flip(way, dims=[axis])) for way in both]
+    straight = max((fit for fit in fits if fit is not None), default=None)
+    mirrored = max((fit for fit in turned if fit is not None), default=None)
     if straight is None or mirrored is None or max(straight, mirrored) < _FITS:
         return None
     return mirrored > straight if abs(mirrored - straight) > _CLEAR else None
