@@ -4,7 +4,7 @@ PYTHON ?= python3
 BIN := $(VENV)/bin
 STAMP := $(VENV)/.installed
 
-.PHONY: demo test lint docs benchmark clean
+.PHONY: demo test lint docs reports benchmark clean
 
 demo: $(STAMP)-examples
 	@PATH="$(abspath $(BIN)):$$PATH" sh examples/demo.sh
@@ -19,6 +19,9 @@ lint: $(STAMP)-dev
 
 docs: $(STAMP)
 	$(BIN)/python docs/generate.py
+
+reports: $(STAMP)-dev
+	PATH="$(abspath $(BIN)):$$PATH" $(BIN)/python docs/make_reports.py $(PAGES)
 
 benchmark: $(STAMP)-dev
 	$(BIN)/python benchmarks/scan.py
