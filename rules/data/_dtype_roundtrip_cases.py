@@ -166,6 +166,20 @@ def preview(path):
 """,
         "a step of 256 is one of 16 bits",
     ),
+    Valid(
+        """\
+import numpy as np
+from PIL import Image
+
+
+def convert(source, target):
+    labels = np.asarray(Image.open(source))
+    assert labels.dtype == np.uint8
+    labels = labels - 1  # 0 becomes 255, which the loss leaves out
+    Image.fromarray(labels).save(target)
+""",
+        "the comment says that it shall wrap",
+    ),
     Valid(_AUTOCONTRAST.format(offset="-float(low)"), "negated as a float"),
     Valid(
         """\

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterator
 
 from ...analyzer.findings import Confidence, Finding, Level
@@ -15,6 +16,10 @@ from ._dtype_roundtrip_cases import INVALID, VALID
 from ._dtype_roundtrip_proof import PROOF
 
 _LIBRARIES = ("PIL", "cv2", "torchvision", "numpy", "torch", "skimage", "imageio")
+
+
+_MEANT = re.compile(r"\b25[56]\b|wrap|overflow|underflow|ignore", re.IGNORECASE)
+"""What a comment says where unsigned numbers shall wrap: the label 0 becomes 255, which is left out."""
 
 
 class DtypeRoundtrip(Rule):
@@ -81,7 +86,8 @@ class DtypeRoundtrip(Rule):
         for found in emptied(module, project):
             yield self._emptied(module, found)
         for found in wrapped(module, project):
-            yield self._wrapped(module, found)
+            if not _MEANT.search(module.line_text(found.node).partition("#")[2]):
+                yield self._wrapped(module, found)
 
     def _emptied(self, module: Module, found: Emptied) -> Finding:
         value = module.snippet(found.value)
