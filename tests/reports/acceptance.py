@@ -229,7 +229,12 @@ def proofs(report: Report, bug: Bug, found: list[dict[str, Any]]) -> Iterator[st
     elif isinstance(proof, Moved):
         before, after = report.measured[proof.measure]
         assert proof.holds(before, after), f"{proof.measure}: {before} -> {after}"
-        yield f"{proof.measure} {_short(before)} -> {_short(after)}"
+        is_left = bug.is_advised and before == after  # advice moves nothing by itself
+        yield (
+            f"{proof.measure} {_short(before)} as is"
+            if is_left
+            else f"{proof.measure} {_short(before)} -> {_short(after)}"
+        )
     else:
         assert bug.is_advised
         yield f"not shown: {proof.why}"
