@@ -200,6 +200,28 @@ class Net(nn.Module):
 INVALID = (
     Invalid(
         """\
+import torch.nn as nn
+
+
+class Backbone(nn.Module):
+    def __init__(self, embed_dim, num_classes):
+        super().__init__()
+        self.body = nn.Linear(784, embed_dim)
+        self.feature = nn.Sequential(
+            nn.Linear(embed_dim, num_classes, bias=False),
+            nn.BatchNorm1d(num_classes),
+        )
+
+    def forward(self, x):
+        return self.feature(self.body(x))
+""",
+        [("train.py", 8)],
+        None,
+        Confidence.LOW,
+        "called a feature: `num_classes` may be the width of an embedding",
+    ),
+    Invalid(
+        """\
 import torch
 from timm.models.vision_transformer import trunc_normal_
 

@@ -240,6 +240,22 @@ VALID = (
         "made float32 by a line of its own",
     ),
     Valid(
+        """import torch.nn.functional as F
+from torch.cuda.amp import autocast
+
+
+class Head:
+    def __call__(self, embeddings, labels):
+        with autocast(self.fp16):
+            logits = F.linear(embeddings, self.weight)
+        if self.fp16:
+            logits = logits.float()
+        logits = logits.clamp(-1, 1)
+        return F.cross_entropy(logits, labels)
+""",
+        "made float32 under the switch that autocast hangs on",
+    ),
+    Valid(
         _CONSISTENCY.format(pair="predicted, torch.zeros(8, 10)"), "a target in float32 raises the squared error to it"
     ),
     Valid(
@@ -327,6 +343,24 @@ def predict(loader):
 )
 
 INVALID = (
+    Invalid(
+        """import torch.nn.functional as F
+from torch.cuda.amp import autocast
+
+
+class Head:
+    def __call__(self, embeddings, labels):
+        with autocast(self.fp16):
+            logits = F.linear(embeddings, self.weight)
+        if self.debug:
+            logits = logits.float()
+        return F.cross_entropy(logits, labels)
+""",
+        [("train.py", 11)],
+        None,
+        Confidence.MEDIUM,
+        "made float32 under another switch",
+    ),
     Invalid(
         _VALIDATE.format(body=_AFTER.format(output="output")),
         at=[("train.py", 26)],

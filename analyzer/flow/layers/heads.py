@@ -32,6 +32,7 @@ _CLASSES = re.compile(
     r"|^(class|classes|label|labels|cls)_?(n|num|nb|number|count)$|^(n|num)?_?(classes|labels)$|^out_?classes$",
     re.IGNORECASE,
 )
+_FEATURES = re.compile(r"feat|embed|bottleneck", re.IGNORECASE)
 _MOST_CALLS = 24
 _UNITS: WeakKeyDictionary[Project, dict[Symbol, Unit | None]] = WeakKeyDictionary()
 _SITES: WeakKeyDictionary[Project, dict[str, dict[int, set[Symbol]]]] = WeakKeyDictionary()
@@ -257,7 +258,7 @@ def _assessed(head: Head, module: Module, project: Project, is_returned: bool = 
     sure = sure or loss is not None
     if not sure and not (named and (is_returned or _is_returned(module, head, project))):
         return None
-    how = Confidence.HIGH if sure else Confidence.MEDIUM
+    how = Confidence.HIGH if sure else Confidence.LOW if _FEATURES.search(head.attribute or "") else Confidence.MEDIUM
     return replace(head, confidence=how, evidence=tuple(dict.fromkeys(evidence)))
 
 

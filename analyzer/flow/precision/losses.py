@@ -121,7 +121,7 @@ class LowerLosses:
         call = op.node
         assert isinstance(call, ast.Call)
         inputs = tuple(a for a in call.args if self._is_lower(op.sub(a)))
-        if not inputs:
+        if not inputs or _is_widened(op):
             return None
         return LowerLoss(op, Where.AFTER, best, inputs, is_torch, len(known) > len(lower))
 
@@ -185,6 +185,35 @@ class LowerLosses:
     def _cancels(self, op: Operand, node: ast.BinOp) -> bool:
         left = node.left.value if isinstance(node.left, ast.Constant) else None
         return isinstance(node.op, ast.Sub) and left in (1, 1.0) and self._is_lower(op.sub(node.right))
+
+
+def _is_widened(op: Operand) -> bool:
+    """Whether what came out of autocast is made float32 before a loss, under the switch that turned autocast on."""
+    module, nodes = op.module, list(own_nodes(op.frame.scope))
+    switches: dict[str, int] = {}
+    for node in nodes:
+        if isinstance(node, ast.With):
+            contexts = [i.context_expr for i in node.items if isinstance(i.context_expr, ast.Call)]
+            given = [v for c in contexts for v in (*c.args, *(k.value for k in c.keywords if k.arg == "enabled"))]
+            ends = node.end_lineno or node.lineno
+            switches.update({module.segment(v): ends for v in given if not isinstance(v, ast.Constant)})
+    return any(
+        isinstance(node, ast.If)
+        and switches.get(module.segment(node.test), node.lineno) < node.lineno < op.node.lineno
+        and any(_widens(statement) for statement in node.body)
+        for node in nodes
+    )
+
+
+def _widens(node: ast.stmt) -> bool:
+    """``x = x.float()``."""
+    value = node.value if isinstance(node, ast.Assign) else None
+    if not isinstance(node, ast.Assign) or not isinstance(value, ast.Call) or not isinstance(value.func, ast.Attribute):
+        return False
+    to = [ast.unparse(a).rpartition(".")[2] for a in (*value.args, *(k.value for k in value.keywords))]
+    is_cast = value.func.attr in {"to", "type"} and not {"float32", "float"}.isdisjoint(to)
+    makes = value.func.attr == "float" or is_cast
+    return makes and ast.unparse(node.targets[0]) == ast.unparse(value.func.value)
 
 
 def _says_loss(name: str) -> bool:
