@@ -23,19 +23,18 @@ def instance_calls(flow: Flow, klass: Symbol) -> list[tuple[Module, ast.Call]]:
     Candidates are calls by a name to which an instance is bound somewhere; each is then confirmed by following the
     called value back to the class.
     """
+    names = sorted(names_of_instances(flow, klass))
+    sites = [(name, site) for name in names for site in flow.project.possible_call_sites(name)]
     found: list[tuple[Module, ast.Call]] = []
-    sites = 0
-    for name in sorted(names_of_instances(flow, klass)):
-        for site in flow.project.possible_call_sites(name):
-            sites += 1
-            if sites > _MOST_SITES:
-                return []
-            module = flow.project.try_module(site.path)
-            for call in module.calls_on(site.line) if module is not None else ():
-                if module is None or _last(call.func) != name:
-                    continue
-                if klass in flow.classes.of(flow.operand(module, call.func)):
-                    found.append((module, call))
+    for name, site in sites if len(sites) <= _MOST_SITES else ():
+        module = flow.project.try_module(site.path)
+        for call in module.calls_on(site.line) if module is not None else ():
+            if (
+                module is not None
+                and _last(call.func) == name
+                and klass in flow.classes.of(flow.operand(module, call.func))
+            ):
+                found.append((module, call))
     return found
 
 
