@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import posixpath
-from collections.abc import Iterable, Mapping
+from collections.abc import Collection, Iterable, Mapping
 from functools import cached_property
 from typing import TYPE_CHECKING
 
@@ -106,24 +106,24 @@ class Graphs:
         """Files that some entry point imports, directly or not; the entry points too."""
         return frozenset(found for entry in self.entry_points() for found in (entry, *self.imported_by(entry)))
 
-    def imported_by(self, path: str) -> set[str]:
-        """The files that a file imports, directly or not."""
-        return _beyond(path, self._imported)
+    def imported_by(self, *paths: str) -> set[str]:
+        """The other files that some files import, directly or not."""
+        return _beyond(paths, self._imported)
 
     def importers_of(self, path: str) -> set[str]:
         """The files that import a file, directly or not."""
-        return _beyond(path, self._importing)
+        return _beyond([path], self._importing)
 
 
-def _beyond(start: str, following: Mapping[str, Iterable[str]]) -> set[str]:
-    """All that is reached from a start, without the start. Plain, since a fix asks for it and networkx loads slowly."""
-    found = {start}
-    queue = [start]
+def _beyond(starts: Collection[str], following: Mapping[str, Iterable[str]]) -> set[str]:
+    """All that is reached from some files, without them. Plain, since a fix asks for it and networkx loads slowly."""
+    queue = [*starts]
+    found = {*queue}
     while queue:
         new = set(following[queue.pop()]) - found
         found |= new
         queue += new
-    return found - {start}
+    return found.difference(starts)
 
 
 def _new_graph() -> nx.DiGraph:

@@ -66,6 +66,7 @@ class Project:
         self.symbols = SymbolTable(files)
         self._modules: OrderedDict[str, Module] = OrderedDict()
         self._closed = 0
+        self._call_sites: dict[str, dict[Symbol, list[CallSite]]] = {}
         self.consulted: set[str] = set()
         """Paths that the rule at work has looked into, for the cache; the engine clears it."""
         self.problems: list[Problem] = []
@@ -222,13 +223,15 @@ class Project:
     def call_sites(self, symbol: Symbol) -> list[CallSite]:
         """Where a function, class or method is called, by resolved name (not through unknown receivers)."""
         name = symbol.qualname.rpartition(".")[2]
-        sites = [
-            CallSite(path, call.line, call.scope)
-            for path, call in self._calls_by_last_name.get(name, ())
-            if self.called(path, call) == symbol
-        ]
+        if name not in self._call_sites:
+            found = self._call_sites[name] = defaultdict(list)
+            for path, call in self._calls_by_last_name.get(name, ()):
+                target = self.called(path, call)
+                if target is not None:
+                    found[target].append(CallSite(path, call.line, call.scope))
+        sites = self._call_sites[name].get(symbol, [])
         self.consulted.update(s.path for s in sites)
-        return sites
+        return [*sites]
 
     def possible_call_sites(self, name: str) -> list[CallSite]:
         """Every call whose last name is ``name``, whatever its receiver: a superset for methods."""

@@ -26,6 +26,7 @@ class SymbolTable:
     def __init__(self, files: Mapping[str, FileFacts]) -> None:
         self.files = files
         self._resolved: dict[tuple[str, str], Symbol | str] = {}
+        self._ancestries: dict[Symbol, tuple[Symbol | str, ...]] = {}
         self._located: dict[tuple[str, str], tuple[str, ...]] = {}
         self._search_paths: dict[str, list[str]] = {}
 
@@ -181,8 +182,14 @@ class SymbolTable:
                 found.append(local if local is not None else self.resolve(symbol.path, base))
         return found
 
-    def ancestry(self, symbol: Symbol) -> list[Symbol | str]:
+    def ancestry(self, symbol: Symbol) -> tuple[Symbol | str, ...]:
         """A class, its bases, and theirs, in the order in which Python would mostly look; each once."""
+        found = self._ancestries.get(symbol)
+        if found is None:
+            found = self._ancestries[symbol] = tuple(self._ancestry(symbol))
+        return found
+
+    def _ancestry(self, symbol: Symbol) -> list[Symbol | str]:
         order: list[Symbol | str] = []
         queue: list[Symbol | str] = [symbol]
         while queue:

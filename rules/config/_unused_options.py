@@ -70,9 +70,7 @@ def related(project: Project, path: str) -> list[str]:
     """The files that may run together with one: those that import it, and all that these import."""
     graphs = project.graphs
     found = {path, *graphs.importers_of(path)}
-    for importer in list(found):
-        found |= graphs.imported_by(importer)
-    return sorted(found)
+    return sorted(found | graphs.imported_by(*found))
 
 
 def namespaces(project: Project, paths: list[str]) -> list[tuple[Module, ast.expr]]:
