@@ -11,7 +11,7 @@ from ..findings import Evidence, Location
 from .collect import dotted
 from .facts import FileFacts
 from .links import Links, first_line
-from .nodes import branches, walk
+from .nodes import walk
 from .reader import LINE_END, Text
 from .scopes import Scope, module_scope
 
@@ -174,7 +174,7 @@ class Module:
     @cached_property
     def nodes(self) -> list[ast.AST]:
         """Every node of the file but operators and contexts, parents before what they hold, in source order."""
-        return list(walk(self.tree))
+        return walk(self.tree)
 
     @cached_property
     def renamed(self) -> frozenset[str]:
@@ -240,14 +240,7 @@ def _statements_on(line: int, body: list[ast.stmt]) -> list[ast.AST]:
 
 
 def _calls_in(roots: list[ast.AST]) -> list[ast.Call]:
-    found: list[ast.Call] = []
-    stack = [*reversed(roots)]
-    while stack:
-        node = stack.pop()
-        if type(node) is ast.Call:
-            found.append(node)
-        stack += branches(node)
-    return _in_order(found)
+    return _in_order([node for root in roots for node in walk(root) if type(node) is ast.Call])
 
 
 def _in_order(calls: list[ast.Call]) -> list[ast.Call]:

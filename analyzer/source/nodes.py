@@ -21,6 +21,7 @@ _CHILD_FIELDS: dict[type[ast.AST], tuple[str, ...]] = {
     ast.MatchSingleton: (),
 }
 
+_LAST_FIRST: dict[type[ast.AST], tuple[str, ...]] = {}
 _BLOCKS = ("body", "orelse", "finalbody", "handlers", "cases")
 
 LEAVES = frozenset({ast.Name, ast.Constant, type(None)})
@@ -64,13 +65,29 @@ def branches(node: ast.AST) -> list[ast.AST]:
     return found
 
 
-def walk(node: ast.AST) -> Iterator[ast.AST]:
+def walk(node: ast.AST) -> list[ast.AST]:
     """A node and everything below it, parents first; what ``ast.walk`` gives, without operators and contexts."""
-    waiting = [node]
+    found: list[ast.AST] = []
+    waiting: list[Any] = [node]
     while waiting:
         current = waiting.pop()
-        yield current
-        waiting += children(current)[::-1]
+        if current is None:  # a default or a key that is not there
+            continue
+        found.append(current)
+        for name in _last_first(type(current)):
+            value = getattr(current, name, None)
+            if type(value) is list:
+                waiting += value[::-1]
+            else:
+                waiting.append(value)
+    return found
+
+
+def _last_first(kind: type[ast.AST]) -> tuple[str, ...]:
+    fields = _LAST_FIRST.get(kind)
+    if fields is None:
+        fields = _LAST_FIRST[kind] = child_fields(kind)[::-1]
+    return fields
 
 
 def statements(tree: ast.Module) -> Iterator[ast.stmt]:
