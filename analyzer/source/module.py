@@ -11,7 +11,7 @@ from ..findings import Evidence, Location
 from .collect import dotted
 from .facts import FileFacts
 from .links import Links, first_line
-from .nodes import walk
+from .nodes import child_fields, walk
 from .reader import LINE_END, Text
 from .scopes import Scope, module_scope
 
@@ -217,8 +217,8 @@ class Module:
         """The calls that start on a line, in source order."""
         found = self._calls_by_line.get(line)
         if found is None:
-            statements = _statements_on(line, self.tree.body)
-            found = self._calls_by_line[line] = [c for c in _calls_in(statements) if c.lineno == line]
+            parts = _parts_on(line, self.tree.body)
+            found = self._calls_by_line[line] = [c for c in _calls_in(parts) if c.lineno == line]
         return found
 
     @cached_property
@@ -226,16 +226,21 @@ class Module:
         return {}
 
 
-def _statements_on(line: int, body: list[ast.stmt]) -> list[ast.AST]:
-    """The parts of a file around a line: statements, or of a class the statements inside and its head."""
+def _parts_on(line: int, body: list[ast.stmt]) -> list[ast.AST]:
+    """The parts of a file around a line: the innermost statements, and the heads of those around them."""
     found: list[ast.AST] = []
     for statement in body:
-        if first_line(statement) <= line <= (statement.end_lineno or statement.lineno):
-            if isinstance(statement, ast.ClassDef):
-                found += [*statement.decorator_list, *statement.bases, *statement.keywords]
-                found += _statements_on(line, statement.body)
+        if not first_line(statement) <= line <= (statement.end_lineno or statement.lineno):
+            continue
+        if not isinstance(getattr(statement, "body", None), list):
+            found.append(statement)
+            continue
+        for name in child_fields(type(statement)):
+            part = getattr(statement, name)
+            if isinstance(part, list) and part and isinstance(part[0], ast.stmt):
+                found += _parts_on(line, part)
             else:
-                found.append(statement)
+                found += part if isinstance(part, list) else [part]
     return found
 
 

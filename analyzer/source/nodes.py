@@ -74,20 +74,17 @@ def walk(node: ast.AST) -> list[ast.AST]:
         if current is None:  # a default or a key that is not there
             continue
         found.append(current)
-        for name in _last_first(type(current)):
+        kind = type(current)
+        fields = _LAST_FIRST.get(kind)
+        if fields is None:
+            fields = _LAST_FIRST[kind] = child_fields(kind)[::-1]
+        for name in fields:
             value = getattr(current, name, None)
             if type(value) is list:
                 waiting += value[::-1]
             else:
                 waiting.append(value)
     return found
-
-
-def _last_first(kind: type[ast.AST]) -> tuple[str, ...]:
-    fields = _LAST_FIRST.get(kind)
-    if fields is None:
-        fields = _LAST_FIRST[kind] = child_fields(kind)[::-1]
-    return fields
 
 
 def statements(tree: ast.Module) -> Iterator[ast.stmt]:

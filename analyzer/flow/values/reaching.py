@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import ast
-from collections.abc import Iterable
+from collections.abc import Iterable, Iterator
 
 from ...source.nodes import children
 from ...source.scopes import Binding, Kind, Scope, bindings_of, key_of
@@ -24,6 +24,7 @@ class Reaching:
         self._uses: dict[int, frozenset[Binding]] = {}
         self._made: dict[tuple[int, str, int], Binding] = {}
         self._breaks: list[list[Environment]] = []
+        self._holders = {holder for key in scope.bindings for holder in _holders(key)}
         self.final: Environment = {}
         node = scope.node
         start: Environment = {}
@@ -149,7 +150,7 @@ class Reaching:
             previous = env.get(made.key)
             if made.kind in (Kind.UPDATE, Kind.AUGMENT):
                 made.previous.update(b for b in previous or () if b is not made)
-            else:
+            elif made.key in self._holders:
                 for key in [k for k in env if k.startswith((f"{made.key}.", f"{made.key}["))]:
                     del env[key]
             env[made.key] = frozenset([made])
@@ -192,6 +193,13 @@ class Reaching:
             self._expression(child, env)
         if kind is ast.NamedExpr:
             self._bind(node, env)
+
+
+def _holders(key: str) -> Iterator[str]:
+    """``a`` and ``a.b`` of ``a.b[0]``: what holds a key's value, and takes it along when it is bound anew."""
+    for place, sign in enumerate(key):
+        if sign in ".[":
+            yield key[:place]
 
 
 def _join(first: Environment, second: Environment) -> Environment:
