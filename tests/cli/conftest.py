@@ -6,7 +6,7 @@ import os
 import signal
 import subprocess
 import sys
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -18,6 +18,16 @@ FIXTURES = Path(__file__).resolve().parents[1] / "fixtures"
 CONFIG = 'rules = ["toy_rules"]\nselect = ["old-call", "slow-call", "odd-call", "called-elsewhere"]\n'
 BAD = "import torch\n\n\ndef f(x):\n    return torch.old(x)\n"
 GOOD = BAD.replace("old", "new")
+
+
+@pytest.fixture(autouse=True, scope="session")
+def heard_interrupts() -> Iterator[None]:
+    """Ctrl-C reaches what a test starts, where the tests themselves were started without it, as a shell's ``&`` does."""
+    before = signal.getsignal(signal.SIGINT)
+    if before is signal.SIG_IGN:
+        signal.signal(signal.SIGINT, signal.default_int_handler)
+    yield
+    signal.signal(signal.SIGINT, before)
 
 
 @pytest.fixture(autouse=True)
