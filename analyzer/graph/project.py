@@ -238,10 +238,16 @@ class Project:
         return [CallSite(path, call.line, call.scope) for path, call in self._calls_by_last_name.get(name, ())]
 
     def call_sites_on_objects(self, name: str) -> list[CallSite]:
-        """Every call of a method ``name`` on a value: not on ``self``, nor on what an import names."""
-        return [
-            CallSite(path, call.line, call.scope)
-            for path, call in self._calls_by_last_name.get(name, ())
-            if call.callee.startswith("?.")
-            or (call.callee.startswith(("self.", "cls.")) and call.callee.count(".") > 1)
-        ]
+        """Every call of a method ``name`` on a value: not on ``self``, nor by an import of the function itself."""
+        calls = self._calls_by_last_name.get(name, ())
+        return [CallSite(path, call.line, call.scope) for path, call in calls if self._is_on_object(path, call)]
+
+    def _is_on_object(self, path: str, call: Call) -> bool:
+        callee = call.callee
+        if callee.startswith(("self.", "cls.")):
+            return callee.count(".") > 1
+        if callee.startswith("?.") or "." not in callee:
+            return callee.startswith("?.")
+        # ``trainer.fit()`` of a trainer that another file of the project makes.
+        found = self.called(path, call)
+        return found is not None and self.symbols.function(found) is None and self.symbols.klass(found) is None
