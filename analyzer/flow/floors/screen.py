@@ -31,14 +31,18 @@ def _takes_logarithm(facts: FileFacts) -> bool:
 
 
 def _takes_numbers(syntax: Syntax, facts: FileFacts) -> bool:
-    """Whether a name of another file's is added or clamped to."""
+    """Whether a name of another file's is added or clamped to: an imported one, or what a base class sets."""
     known = _SCALAR_MODULES | {"torch"}
     imported = {i.local for i in facts.imports if i.target.partition(".")[0] not in known}
     sides = [s for n in syntax.operations if isinstance(n.op, (ast.Add, ast.Sub)) for s in (n.left, n.right)]
     for call in syntax.calls:
         name = call.func.attr if isinstance(call.func, ast.Attribute) else getattr(call.func, "id", "")
         sides += [*call.args, *(k.value for k in call.keywords)] if name in CLAMPS else []
-    return any(_root(side) in imported for side in sides)
+    return any(
+        _root(side) in imported
+        or (isinstance(side, ast.Attribute) and _root(side) == "self" and side.attr not in facts.attributes)
+        for side in sides
+    )
 
 
 def _root(node: ast.expr) -> str:
