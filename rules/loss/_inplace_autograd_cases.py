@@ -606,4 +606,65 @@ class Scale(nn.Module):
 """,
         why="a weight kept in its range",
     ),
+    Invalid(
+        """\
+import torch
+import torch.nn as nn
+
+
+class Refiner(nn.Module):
+    def __init__(self, dim, depth):
+        super().__init__()
+        self.layers = nn.ModuleList(nn.Linear(dim, dim) for _ in range(depth))
+        self.bias = nn.Parameter(torch.zeros(dim))
+
+    def forward(self, x):
+        out = x * 2.0
+        for layer in self.layers:
+            out += self.bias
+            out = torch.sigmoid(layer(out))
+        return out
+
+
+def fit(loader, criterion):
+    net = Refiner(8, 3)
+    optimizer = torch.optim.SGD(net.parameters(), 0.1)
+    for images, labels in loader:
+        loss = criterion(net(images), labels)
+        optimizer.zero_grad()
+        loss.backward()
+        optimizer.step()
+""",
+        at=[("train.py", 14)],
+        fixed="""\
+import torch
+import torch.nn as nn
+
+
+class Refiner(nn.Module):
+    def __init__(self, dim, depth):
+        super().__init__()
+        self.layers = nn.ModuleList(nn.Linear(dim, dim) for _ in range(depth))
+        self.bias = nn.Parameter(torch.zeros(dim))
+
+    def forward(self, x):
+        out = x * 2.0
+        for layer in self.layers:
+            out = out + self.bias
+            out = torch.sigmoid(layer(out))
+        return out
+
+
+def fit(loader, criterion):
+    net = Refiner(8, 3)
+    optimizer = torch.optim.SGD(net.parameters(), 0.1)
+    for images, labels in loader:
+        loss = criterion(net(images), labels)
+        optimizer.zero_grad()
+        loss.backward()
+        optimizer.step()
+""",
+        confidence=Confidence.MEDIUM,
+        why="the next turn of the loop writes into this turn's sigmoid",
+    ),
 )

@@ -30,6 +30,17 @@ def test_the_last_assignment_on_every_way(code: str, line: int, span: tuple[int,
     assert Resets(ast.parse(code).body).before(line, "x") == span
 
 
+def test_a_loop_leads_past_what_stands_before_it() -> None:
+    found = Resets(ast.parse("x = f()\nfor y in ys:\n    x += y\n    x = g(x)\nz = x\n").body)
+    assert found.returns_past(found.before(3, "x"), 3, 4)
+    assert not found.returns_past(found.before(5, "x"), 5, 4)
+
+
+def test_a_loop_leads_through_what_it_sets_itself() -> None:
+    found = Resets(ast.parse("while c:\n    x = f()\n    x += y\n    x = g(x)\n").body)
+    assert not found.returns_past(found.before(3, "x"), 3, 4)
+
+
 def test_attributes_are_told_apart() -> None:
     found = Resets(ast.parse("self.a = f()\nself.b += 1\n").body)
     assert found.before(2, "self.a") == (1, 1)

@@ -28,9 +28,12 @@ class Applying:
         self.table = table
         self._imported = {**dict(facts.aliases), **{i.local: i.target for i in facts.imports}}
         self._defined = {f.qualname.rpartition(".")[2] for f in (*facts.functions, *facts.classes)}
+        self._renamed: dict[str, str] = {}
         self._made: dict[str, list[ast.Call]] = {}
         for node in assignments:
             value = node.value
+            if isinstance(value, (ast.Name, ast.Attribute)):
+                self._rename(node, value)
             values = value.elts if isinstance(value, (ast.Tuple, ast.List)) else [value]
             calls = [v for v in values if isinstance(v, ast.Call)]
             for target in (node.targets if isinstance(node, ast.Assign) else [node.target]) if calls else ():
@@ -38,6 +41,14 @@ class Applying:
                     key = key_of(part)
                     if key is not None:
                         self._made.setdefault(key, []).extend(calls)
+
+    def _rename(self, node: ast.Assign | ast.AnnAssign, value: ast.Name | ast.Attribute) -> None:
+        """``exp = torch.exp``, in whatever function it stands."""
+        head, _, rest = (dotted(value) or "").partition(".")
+        target = self._imported.get(head)
+        for name in (node.targets if isinstance(node, ast.Assign) else [node.target]) if target is not None else ():
+            if isinstance(name, ast.Name):
+                self._renamed[name.id] = f"{target}.{rest}" if rest else str(target)
 
     def may_save(self, func: ast.expr) -> bool:
         """Whether a call's first argument may go into an operation that saves it; the project's code is not entered."""
@@ -56,11 +67,18 @@ class Applying:
             root = root.value
         if not isinstance(root, ast.Name):
             return not isinstance(func, ast.Attribute)
+        renamed = self._renamed.get(root.id)
+        if renamed is not None and self._leads(renamed, func, names, enters):
+            return True
         target = self._imported.get(root.id)
         if target is None:
             if root.id in _BUILTINS or (isinstance(func, ast.Attribute) and root.id not in _OWN):
                 return False
             return (enters and last_name(func) in self._defined) or self._is_made(func, names, enters)
+        return self._leads(target, func, names, enters)
+
+    def _leads(self, target: str, func: ast.expr, names: frozenset[str], enters: bool) -> bool:
+        """Whether what an import stands for may be such an operation, or leads into the project's code."""
         last = func.attr if isinstance(func, ast.Attribute) else target.rpartition(".")[2]
         top = target.partition(".")[0]
         return last in names or (enters and top != "torch" and top not in _FOREIGN)

@@ -55,11 +55,13 @@ class Body:
         key = key_of(base)
         if key is None:
             return _may_be_saved(base, self.applying)
-        start, end = self.resets.before(first, key)
-        if any(end < load.lineno <= last for load in self.operated.get(key, ())):
+        reset = self.resets.before(first, key)
+        if any(reset[1] < load.lineno <= last for load in self.operated.get(key, ())):
             return True
-        # What comes after the write reaches it by way of that assignment, if at all.
-        return any(start <= line and (line <= last or not start) for line in self.saved.get(key, ()))
+        return any(
+            reset[0] <= line and (line <= last or self.resets.returns_past(reset, first, line))
+            for line in self.saved.get(key, ())
+        )
 
     def may_save(self, key: str | None, node: ast.AST) -> None:
         """Note that a name may get the saved result of an operation at a node."""
@@ -128,13 +130,13 @@ def read_body(statements: list[ast.stmt], applying: Applying) -> Body:
         elif isinstance(node, ast.Call):
             _read_call(node, body)
         elif isinstance(node, ast.Assign):
-            value = _viewed(node.value)
-            source = key_of(value)
-            targets = [part for target in node.targets for part in _parts(target)]
-            if source is not None:
-                sources += [(key, source, t) for t in targets if (key := key_of(t)) is not None]
-            if source is not None or not _may_be_saved(value, applying):
-                unsaved.update(id(t) for t in targets)
+            for target, given in (pair for t in node.targets for pair in _pairs(t, node.value)):
+                value = _viewed(given)
+                source, key = key_of(value), key_of(target)
+                if source is not None and key is not None:
+                    sources.append((key, source, target))
+                if source is not None or not _may_be_saved(value, applying):
+                    unsaved.add(id(target))
         elif isinstance(node, ast.For):
             if _is_range(node.iter):
                 unsaved.add(id(node.target))
@@ -169,11 +171,23 @@ def _viewed(value: ast.expr) -> ast.expr:
             return value
 
 
-def _parts(target: ast.expr) -> list[ast.expr]:
-    """What an assignment's target gives a value: ``a`` and ``b`` of ``a, b``."""
-    if isinstance(target, (ast.Tuple, ast.List)):
-        return [inner for part in target.elts for inner in _parts(part)]
-    return [target.value if isinstance(target, ast.Starred) else target]
+def _pairs(target: ast.expr, value: ast.expr) -> Iterator[tuple[ast.expr, ast.expr]]:
+    """Each name of an assignment's target with its value, or with the whole that it is taken from.
+
+    Where a target takes several elements together, the pairs say nothing of it.
+    """
+    if not isinstance(target, (ast.Tuple, ast.List)):
+        yield target, value
+    elif not isinstance(value, (ast.Tuple, ast.List)):
+        for part in target.elts:
+            yield from _pairs(part.value if isinstance(part, ast.Starred) else part, value)
+    elif len(value.elts) == len(target.elts) and not any(map(_is_starred, (*value.elts, *target.elts))):
+        for part, given in zip(target.elts, value.elts, strict=True):
+            yield from _pairs(part, given)
+
+
+def _is_starred(node: ast.expr) -> bool:
+    return isinstance(node, ast.Starred)
 
 
 def _is_range(iterated: ast.expr) -> bool:

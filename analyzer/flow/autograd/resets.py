@@ -16,6 +16,7 @@ class Resets:
 
     def __init__(self, body: Iterable[ast.stmt]) -> None:
         self._before: dict[int, dict[str, Span]] = {}
+        self._loops: list[Span] = []
         self._block(body, {})
 
     def before(self, line: int, key: str) -> Span:
@@ -29,6 +30,11 @@ class Resets:
             (0, 0) where there is no such assignment.
         """
         return self._before.get(line, {}).get(key, (0, 0))
+
+    def returns_past(self, reset: Span, first: int, second: int) -> bool:
+        """Whether a loop around two lines leads from one to the other without the assignment, which stands outside."""
+        low, high = min(first, second), max(first, second)
+        return any(reset[0] < start and start <= low and high <= end for start, end in self._loops)
 
     def _block(self, body: Iterable[ast.stmt], known: dict[str, Span]) -> dict[str, Span]:
         for statement in body:
@@ -44,6 +50,8 @@ class Resets:
         self._note(range(node.lineno, inner[0].lineno), known)
         if isinstance(node, (ast.With, ast.AsyncWith)):
             return self._block(inner, known)
+        if isinstance(node, (ast.For, ast.AsyncFor, ast.While)):
+            self._loops.append((node.lineno, node.end_lineno or node.lineno))
         turned = {**known, **dict.fromkeys(_set_by(node), (node.lineno, node.lineno))}
         self._block(inner, turned)
         for block in (*(getattr(node, name, ()) for name in _LATER), *(h.body for h in getattr(node, "handlers", ()))):
