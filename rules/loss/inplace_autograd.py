@@ -8,7 +8,7 @@ from typing import Any, ClassVar
 
 from ...analyzer.findings import Confidence, Evidence, Finding, Level
 from ...analyzer.flow.autograd.applying import Applying
-from ...analyzer.flow.autograd.bodies import Body, read_body, writes_at_all, writing_bodies
+from ...analyzer.flow.autograd.bodies import Body, writes_at_all, writing_bodies
 from ...analyzer.flow.autograd.breaks import Break, breaks, may_break
 from ...analyzer.flow.autograd.fates import End
 from ...analyzer.flow.autograd.gradients import Need
@@ -99,7 +99,7 @@ class InplaceAutograd(Rule):
         """A write into what an operation may have saved, or into a weight."""
         applying = Applying(syntax.assignments, facts, saved_values())
         for block in writing_bodies(syntax.tree, facts, WRITING, unrecorded(facts)):
-            body = read_body(block, applying)
+            body = Body(block, applying)
             if any(_may_be_bug(write, base_of(write.target, None), body) for write in writes(body.nodes)):
                 return True
         return False
@@ -110,7 +110,7 @@ class InplaceAutograd(Rule):
         assignments = (s for s in statements(module.tree) if isinstance(s, (ast.Assign, ast.AnnAssign)))
         applying = Applying(assignments, module.facts, table)
         for block in writing_bodies(module.tree, module.facts, WRITING):
-            body = read_body(block, applying)
+            body = Body(block, applying)
             found = [write for write in writes(body.nodes) if _is_open(write, body, module, project)]
             for broken in breaks(found, body, module, project, table):
                 yield self._of_value(broken, module, project)

@@ -32,21 +32,26 @@ class Applying:
         self._made: dict[str, list[ast.Call]] = {}
         for node in assignments:
             value = node.value
-            if isinstance(value, (ast.Name, ast.Attribute)):
+            if isinstance(value, ast.Call):
+                self._make(node, [value])
+            elif isinstance(value, (ast.Name, ast.Attribute)):
                 self._rename(node, value)
-            values = value.elts if isinstance(value, (ast.Tuple, ast.List)) else [value]
-            calls = [v for v in values if isinstance(v, ast.Call)]
-            for target in (node.targets if isinstance(node, ast.Assign) else [node.target]) if calls else ():
-                for part in target.elts if isinstance(target, (ast.Tuple, ast.List)) else [target]:
-                    key = key_of(part)
-                    if key is not None:
-                        self._made.setdefault(key, []).extend(calls)
+            elif isinstance(value, (ast.Tuple, ast.List)):
+                self._make(node, [v for v in value.elts if isinstance(v, ast.Call)])
+
+    def _make(self, node: ast.Assign | ast.AnnAssign, calls: list[ast.Call]) -> None:
+        """``self.a, self.b = nn.Linear(2, 2), nn.ReLU()``: each target may be each of these."""
+        for target in _targets(node) if calls else ():
+            for part in target.elts if isinstance(target, (ast.Tuple, ast.List)) else [target]:
+                key = key_of(part)
+                if key is not None:
+                    self._made.setdefault(key, []).extend(calls)
 
     def _rename(self, node: ast.Assign | ast.AnnAssign, value: ast.Name | ast.Attribute) -> None:
         """``exp = torch.exp``, in whatever function it stands."""
         head, _, rest = (dotted(value) or "").partition(".")
         target = self._imported.get(head)
-        for name in (node.targets if isinstance(node, ast.Assign) else [node.target]) if target is not None else ():
+        for name in _targets(node) if target is not None else ():
             if isinstance(name, ast.Name):
                 self._renamed[name.id] = f"{target}.{rest}" if rest else str(target)
 
@@ -108,3 +113,7 @@ class Applying:
             return chain if head in self._defined or head in _OWN else ""
         target = f"{target}.{rest}" if rest else target
         return "" if target.partition(".")[0] in _FOREIGN else target
+
+
+def _targets(node: ast.Assign | ast.AnnAssign) -> list[ast.expr]:
+    return node.targets if isinstance(node, ast.Assign) else [node.target]

@@ -9,40 +9,53 @@ from __future__ import annotations
 import ast
 from collections.abc import Iterator
 from dataclasses import dataclass, field
+from functools import cache, cached_property
+from typing import Any
 
 from ...source.facts import FileFacts
-from ...source.nodes import children
+from ...source.nodes import child_fields
 from ...source.scopes import key_of
 from .applying import Applying
 from .resets import Resets
 from .saved import VIEWING, VIEWS
 
-_DEFINING = (ast.FunctionDef, ast.AsyncFunctionDef, ast.ClassDef)
+_DEFINING = frozenset({ast.FunctionDef, ast.AsyncFunctionDef, ast.ClassDef})
+_PASSED = _DEFINING | {ast.Constant, type(None)}
+_TARGETS = frozenset({ast.Name, ast.Attribute, ast.Subscript})
+_TELLING = frozenset({ast.Call, ast.Assign, ast.AnnAssign, ast.AugAssign, ast.For, ast.BinOp})
 _UNSAVED = (
     *(ast.BinOp, ast.UnaryOp, ast.Compare, ast.Constant, ast.Tuple, ast.List, ast.Dict, ast.Set, ast.JoinedStr),
     *(ast.ListComp, ast.SetComp, ast.DictComp, ast.GeneratorExp, ast.Lambda),
 )
-_SIGNS = (ast.Mult, ast.MatMult, ast.Pow, ast.Div)
-_BLOCKS = ("body", "orelse", "finalbody", "handlers", "cases")
+_SIGNS = (ast.Mult, ast.MatMult, ast.Div)
+_BLOCKS = frozenset({"body", "orelse", "finalbody", "handlers", "cases"})
 
 
-@dataclass
 class Body:
     """One function, class or module that writes, its nested functions and classes left out.
 
     Attributes:
-        nodes: its nodes, parents before what they hold, in source order.
         applying: what the file's calls may apply.
-        resets: which assignment a name surely has its value from.
-        saved: by key, the lines on which a name may be given the saved result of an operation.
-        operated: by key, the loads to which an operation that saves its input may be applied.
     """
 
-    nodes: list[ast.AST]
-    applying: Applying
-    resets: Resets
-    saved: dict[str, list[int]] = field(default_factory=dict)
-    operated: dict[str, list[ast.expr]] = field(default_factory=dict)
+    def __init__(self, statements: list[ast.stmt], applying: Applying) -> None:
+        self.applying = applying
+        self._statements = statements
+
+    @cached_property
+    def nodes(self) -> list[ast.AST]:
+        """The nodes that bind, call or reckon: parents before what they hold, in source order."""
+        return _own_nodes(self._statements)
+
+    @cached_property
+    def resets(self) -> Resets:
+        """Which assignment a name surely has its value from."""
+        return Resets(self._statements)
+
+    @cached_property
+    def names(self) -> Names:
+        """What may be saved of the body's names."""
+        return _read_names(self.nodes, self.applying)
 
     def may_break(self, base: ast.expr, first: int, last: int) -> bool:
         """Whether a write may be into what an operation has saved.
@@ -55,18 +68,39 @@ class Body:
         key = key_of(base)
         if key is None:
             return _may_be_saved(base, self.applying)
+        operated, saved = self.names.operated.get(key, ()), self.names.saved.get(key, ())
+        if not operated and not saved:
+            return False
         reset = self.resets.before(first, key)
-        if any(reset[1] < load.lineno <= last for load in self.operated.get(key, ())):
+        if any(reset[1] < load.lineno <= last for load in operated):
             return True
         return any(
-            reset[0] <= line and (line <= last or self.resets.returns_past(reset, first, line))
-            for line in self.saved.get(key, ())
+            reset[0] <= line and (line <= last or self.resets.returns_past(reset, first, line)) for line in saved
         )
+
+
+@dataclass
+class Names:
+    """What a body's syntax says of its names.
+
+    Attributes:
+        saved: by key, the lines on which a name may be given the saved result of an operation.
+        operated: by key, the loads to which an operation that saves its input may be applied.
+    """
+
+    saved: dict[str, list[int]] = field(default_factory=dict)
+    operated: dict[str, list[ast.expr]] = field(default_factory=dict)
 
     def may_save(self, key: str | None, node: ast.AST) -> None:
         """Note that a name may get the saved result of an operation at a node."""
         if key is not None:
             self.saved.setdefault(key, []).append(getattr(node, "lineno", 0))
+
+    def operate(self, load: ast.expr) -> None:
+        """Note that an operation that saves its input may be applied to what a name holds."""
+        key = key_of(load) if isinstance(load, (ast.Name, ast.Attribute)) else None
+        if key is not None:
+            self.operated.setdefault(key, []).append(load)
 
 
 def writes_at_all(facts: FileFacts, methods: frozenset[str]) -> bool:
@@ -81,54 +115,67 @@ def writing_bodies(
 
     ``but`` are the qualified names of functions that are left out.
     """
-    calling = {c.scope for c in facts.calls if c.callee.rpartition(".")[2] in methods}
+    calls = facts.calls if not facts.called.isdisjoint(methods) else ()
+    calling = {c.scope for c in calls if c.callee.rpartition(".")[2] in methods}
     waiting: list[tuple[str, list[ast.stmt]]] = [("", tree.body)]
     while waiting:
         qualname, body = waiting.pop()
         writes = qualname in calling
-        stack: list[ast.AST] = [*body]
+        stack: list[Any] = [*body]
         while stack:
             node = stack.pop()
-            if isinstance(node, _DEFINING):
+            kind = type(node)
+            if kind in _DEFINING:
                 waiting.append((f"{qualname}.{node.name}" if qualname else node.name, node.body))
                 continue
-            writes = writes or is_write(node)
-            for name in _BLOCKS:
-                stack += getattr(node, name, ())
+            if kind is ast.AugAssign or (kind is ast.Assign and ast.Subscript in map(type, node.targets)):
+                writes = True  # ``x += y`` or ``x[i] = y``
+            for name in _blocks(kind):
+                stack += getattr(node, name)
         if writes and qualname not in but:
             yield body
 
 
-def is_write(node: ast.AST) -> bool:
-    """Whether a statement is ``x += y`` or ``x[i] = y``."""
-    return isinstance(node, ast.AugAssign) or (
-        isinstance(node, ast.Assign) and any(isinstance(t, ast.Subscript) for t in node.targets)
-    )
+@cache
+def _blocks(kind: type[ast.AST]) -> tuple[str, ...]:
+    """The fields of a kind of statement, or of a part of one, that hold statements."""
+    return tuple(name for name in kind._fields if name in _BLOCKS)
+
+
+@cache
+def _last_first(kind: type[ast.AST]) -> tuple[str, ...]:
+    """The fields of a kind of node that hold other nodes, for a stack."""
+    return child_fields(kind)[::-1]
 
 
 def _own_nodes(body: list[ast.stmt]) -> list[ast.AST]:
     found: list[ast.AST] = []
-    stack: list[ast.AST] = [*reversed(body)]
+    stack: list[Any] = [*reversed(body)]
     while stack:
         node = stack.pop()
-        if not isinstance(node, _DEFINING):
+        kind = type(node)
+        if kind in _PASSED:
+            continue
+        if kind in _TELLING or (kind in _TARGETS and type(node.ctx) is not ast.Load):
             found.append(node)
-            stack += children(node)[::-1]
+        for name in _last_first(kind):
+            value = getattr(node, name)
+            if type(value) is list:
+                stack += value[::-1]
+            else:
+                stack.append(value)
     return found
 
 
-def read_body(statements: list[ast.stmt], applying: Applying) -> Body:
-    """What a body's syntax says of its names."""
-    nodes = _own_nodes(statements)
-    body = Body(nodes, applying, Resets(statements))
+def _read_names(nodes: list[ast.AST], applying: Applying) -> Names:
+    names = Names()
     unsaved: set[int] = set()
     sources: list[tuple[str, str, ast.AST]] = []
     for node in nodes:
-        if isinstance(node, (ast.Name, ast.Attribute, ast.Subscript)):
-            if not isinstance(node.ctx, ast.Load) and id(node) not in unsaved:
-                body.may_save(key_of(node), node)
-        elif isinstance(node, ast.Call):
-            _read_call(node, body)
+        if isinstance(node, ast.Call):
+            _read_call(node, names, applying)
+        elif isinstance(node, ast.BinOp):
+            _read_arithmetic(node, names)
         elif isinstance(node, ast.Assign):
             for target, given in (pair for t in node.targets for pair in _pairs(t, node.value)):
                 value = _viewed(given)
@@ -145,13 +192,13 @@ def read_body(statements: list[ast.stmt], applying: Applying) -> Body:
                 unsaved.add(id(node.target))
         elif isinstance(node, ast.AugAssign):
             unsaved.add(id(node.target))
-        elif isinstance(node, ast.BinOp) and isinstance(node.op, _SIGNS):
-            _read_arithmetic(node, body)
-    while spread := [s for s in sources if s[1] in body.saved]:
+        elif id(node) not in unsaved:
+            names.may_save(key_of(node), node)
+    while spread := [s for s in sources if s[1] in names.saved]:
         for target, _, node in spread:
-            body.may_save(target, node)
+            names.may_save(target, node)
         sources = [s for s in sources if s not in spread]
-    return body
+    return names
 
 
 def _viewed(value: ast.expr) -> ast.expr:
@@ -194,34 +241,28 @@ def _is_range(iterated: ast.expr) -> bool:
     return isinstance(iterated, ast.Call) and isinstance(iterated.func, ast.Name) and iterated.func.id == "range"
 
 
-def _add(load: ast.expr, body: Body) -> None:
-    key = key_of(load) if isinstance(load, (ast.Name, ast.Attribute)) else None
-    if key is not None:
-        body.operated.setdefault(key, []).append(load)
-
-
-def _read_arithmetic(node: ast.BinOp, body: Body) -> None:
+def _read_arithmetic(node: ast.BinOp, names: Names) -> None:
     """A power saves its base, and an operation of two tensors one side for the other's gradient."""
     is_number = isinstance(node.right, (ast.Constant, ast.UnaryOp))
     if isinstance(node.op, ast.Pow):
         if is_number:
-            _add(node.left, body)
-        return
-    if not is_number:
-        _add(node.left, body)
-    if isinstance(node.op, ast.Div) or not isinstance(node.left, ast.Constant):
-        _add(node.right, body)
+            names.operate(node.left)
+    elif isinstance(node.op, _SIGNS):
+        if not is_number:
+            names.operate(node.left)
+        if isinstance(node.op, ast.Div) or not isinstance(node.left, ast.Constant):
+            names.operate(node.right)
 
 
-def _read_call(call: ast.Call, body: Body) -> None:
-    func, table = call.func, body.applying.table
+def _read_call(call: ast.Call, names: Names, applying: Applying) -> None:
+    func, table = call.func, applying.table
     if isinstance(func, ast.Attribute):
         if func.attr in table.inputs:
-            _add(func.value, body)
+            names.operate(func.value)
         if func.attr.endswith("_") and func.attr[:-1] in table.results and isinstance(func.value, ast.Name):
-            body.may_save(func.value.id, call)
-    if call.args and body.applying.may_save(func):
-        _add(call.args[0], body)
+            names.may_save(func.value.id, call)
+    if call.args and applying.may_save(func):
+        names.operate(call.args[0])
 
 
 def _may_be_saved(value: ast.expr, applying: Applying) -> bool:

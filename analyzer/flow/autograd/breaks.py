@@ -73,7 +73,7 @@ def breaks(found: Iterable[Write], body: Body, module: Module, project: Project,
         mark = (min((id(b) for b in bindings), default=id(write.node)), key or "")
         if mark in met:
             continue
-        loads = body.operated.get(key or "", [])
+        loads = body.names.operated.get(key or "", [])
         broken = _of_result(write, base, bindings, module, project, table)
         broken = broken or _of_input(write, base, bindings, loads, module, project, table)
         if broken is not None:
