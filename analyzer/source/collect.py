@@ -5,19 +5,20 @@ from __future__ import annotations
 import ast
 import builtins
 import sys
-from collections.abc import Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from typing import Any
 
 from .facts import IMPORT_STAR, MAIN_PART, Call, ClassFacts, FileFacts, FunctionFacts, Import
-from .nodes import child_fields
+from .nodes import child_fields, walk
 from .syntax import Syntax
 
 _LONGEST_WORD = 60
 _BUILTINS = frozenset(dir(builtins))
 _OUTSIDE = frozenset({*sys.stdlib_module_names, "torch", "numpy"})
 # The most frequent kinds, under names of one look-up instead of two.
-_NAME, _CONSTANT, _ATTRIBUTE, _CALL, _KEYWORD = ast.Name, ast.Constant, ast.Attribute, ast.Call, ast.keyword
+_NAME, _CONSTANT, _ATTRIBUTE, _CALL = ast.Name, ast.Constant, ast.Attribute, ast.Call
 _STORE = ast.Store
+_OWN = ("self", "cls")
 _LOOKUPS = {"eval", "globals", "locals", "__import__", "importlib.import_module"}
 
 
@@ -115,7 +116,7 @@ def _bound_in(body: Iterable[ast.stmt]) -> Iterator[str]:
             yield from (name for block in blocks for name in _bound_in(block))
         elif isinstance(statement, (ast.Assign, ast.AnnAssign)):
             for target in statement.targets if isinstance(statement, ast.Assign) else [statement.target]:
-                yield from (n.id for n in ast.walk(target) if isinstance(n, ast.Name))
+                yield from (n.id for n in walk(target) if isinstance(n, ast.Name))
 
 
 def _does_work(statement: ast.stmt) -> bool:
@@ -134,6 +135,14 @@ def parameters_of(arguments: ast.arguments) -> tuple[str, ...]:
 class _Collector:
     def __init__(self, syntax: Syntax) -> None:
         self.syntax = syntax
+        self.listed: dict[type[ast.AST], Callable[[Any], None]] = {
+            ast.Assign: syntax.assignments.append,
+            ast.AnnAssign: syntax.assignments.append,
+            ast.BinOp: syntax.operations.append,
+            ast.Compare: syntax.comparisons.append,
+            ast.Expr: syntax.bare.append,
+            ast.For: syntax.loops.append,
+        }
         self.imports: list[Import] = []
         self.table: dict[str, str] = {}
         self.aliases: dict[str, str] = {}
@@ -163,7 +172,8 @@ class _Collector:
         plain = self.plain.setdefault(owner, set())
         # An explicit stack, in source order: deep expressions must not exhaust the interpreter's own.
         stack: list[Any] = list(body)[::-1]
-        pop, push, table, calls = stack.pop, stack.append, self.table, self.syntax.calls
+        pop, push, table, words, calls = stack.pop, stack.append, self.table, self.words, self.syntax.calls
+        listed = self.listed
         while stack:
             node = pop()
             kind = type(node)  # the narrowing below is by identity, for speed
@@ -177,8 +187,8 @@ class _Collector:
             if kind is _CONSTANT:
                 value = node.value
                 if type(value) is str:
-                    if len(value) <= _LONGEST_WORD and value.replace(".", "_").isidentifier():
-                        self.words.add(value)
+                    if len(value) <= _LONGEST_WORD and value not in words and value.replace(".", "_").isidentifier():
+                        words.add(value)
                 elif type(value) is float:
                     self.syntax.numbers.append(value)
                 continue
@@ -195,21 +205,21 @@ class _Collector:
                 continue
             if kind is _CALL:
                 calls.append(node)
-                callee = self.call(node, name, shadowed)
-                stack += node.keywords
+                imported, root = self.call(node, name, shadowed)
+                stack += [keyword.value for keyword in node.keywords]
                 stack += node.args
-                if callee is None:
-                    push(node.func)
-                else:
-                    used.add(callee)
-                continue
-            if kind is _KEYWORD:
-                push(node.value)
+                if imported is not None:
+                    used.add(imported)
+                elif type(root) is not _NAME:
+                    push(root)
+                elif root.id not in table:
+                    plain.add(root.id)
                 continue
             if kind is ast.FunctionDef or kind is ast.AsyncFunctionDef:
                 inner.append((*self.function(node, name, shadowed), owner if name or owner else node.name))
                 stack.extend(node.decorator_list)
-                stack.extend(d for d in (*node.args.defaults, *node.args.kw_defaults) if d is not None)
+                stack += node.args.defaults
+                stack += node.args.kw_defaults
                 if not name:
                     self.constants.add(node.name)
                 continue
@@ -224,24 +234,16 @@ class _Collector:
                 continue
             if node is None:  # a default or a key that is not there
                 continue
+            if kind in listed:
+                listed[kind](node)
             if kind is ast.Return:
                 if node.value is not None:
                     self.returned.append((name, node.value))
             elif kind is ast.Assign:
-                self.syntax.assignments.append(node)
                 self.assignment(node, name, shadowed)
             elif kind is ast.AnnAssign:
-                self.syntax.assignments.append(node)
                 if node.value is not None and type(node.target) is _NAME and _is_several(node.value):
                     self.held.add((name, node.target.id))
-            elif kind is ast.BinOp:
-                self.syntax.operations.append(node)
-            elif kind is ast.Compare:
-                self.syntax.comparisons.append(node)
-            elif kind is ast.Expr:
-                self.syntax.bare.append(node)
-            elif kind is ast.For:
-                self.syntax.loops.append(node)
             elif kind is ast.AugAssign:
                 self.sets_parts = True
             elif kind is ast.If and not name and is_main_guard(node.test):
@@ -289,31 +291,35 @@ class _Collector:
             return None
         return f"{target}.{rest}" if rest else target
 
-    def call(self, node: ast.Call, scope: str, shadowed: frozenset[str]) -> str | None:
-        """Record a call and notice look-ups by computed names; returns the callee where it comes from an import."""
-        func = node.func
-        root = _root(func)
-        imported = None
-        if type(root) is ast.Name and root.id in self.table:
-            imported = self.resolve(func, shadowed)
+    def call(self, node: ast.Call, scope: str, shadowed: frozenset[str]) -> tuple[str | None, ast.expr]:
+        """Record a call and notice look-ups by computed names.
+
+        Returns:
+            The callee where it comes from an import, and what its chain of attributes starts at.
+        """
+        root = node.func
+        parts: list[str] = []
+        while type(root) is _ATTRIBUTE:
+            parts.append(root.attr)
+            root = root.value
+        head = root.id if type(root) is _NAME else None
+        imported = self.table.get(head) if head is not None and head not in shadowed else None
         if imported is not None:
-            callee = imported
-        elif type(func) is ast.Name:
-            callee = func.id
-        elif type(func) is not ast.Attribute:
-            return None
-        elif type(root) is ast.Name and root.id in ("self", "cls"):
-            callee = dotted(func) or ""
+            callee = imported = ".".join((imported, *parts[::-1])) if parts else imported
+        elif head is not None and (not parts or head in _OWN):
+            callee = ".".join((head, *parts[::-1]))
+        elif parts:
+            callee = f"?.{parts[0]}"
         else:
-            callee = f"?.{func.attr}"
+            return None, root
         if callee in _LOOKUPS or (
             callee == "getattr" and len(node.args) > 1 and not isinstance(node.args[1], ast.Constant)
         ):
             self.is_dynamic = True
         # Interned: one name is called many times, and is pickled once.
-        self.called.add(callee.rpartition(".")[2])
+        self.called.add(parts[0] if parts else callee.rpartition(".")[2])
         self.calls.append(Call(sys.intern(callee), node.lineno, scope))
-        return imported
+        return imported, root
 
     def function(
         self, node: ast.FunctionDef | ast.AsyncFunctionDef, scope: str, shadowed: frozenset[str]
@@ -371,7 +377,7 @@ class _Collector:
         if type(node.targets[0]) is ast.Subscript:
             self.sets_parts = True
         if scope and _is_several(node.value):
-            self.held.update((scope, n.id) for t in node.targets for n in ast.walk(t) if type(n) is _NAME)
+            self.held.update((scope, n.id) for t in node.targets for n in walk(t) if type(n) is _NAME)
         if scope:
             return
         for target in node.targets:
