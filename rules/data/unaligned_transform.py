@@ -211,7 +211,7 @@ def _makes_items(facts: FileFacts) -> bool:
     """Whether a file may apply a composed transform: it has a dataset, or calls something that is named so."""
     if any("__getitem__" in c.methods for c in facts.classes):
         return True
-    return any(_APPLIED.search(c.callee) for c in facts.calls)
+    return any(_APPLIED.search(name) for name in facts.called)
 
 
 def _is_composed(project: Project) -> bool:

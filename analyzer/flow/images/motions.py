@@ -61,6 +61,8 @@ def may_move(facts: FileFacts) -> bool:
     """Whether a file may hold a motion, by the names that it uses."""
     if any(name.rpartition(".")[2] in _NAMES for name in facts.names):
         return True
+    if facts.called.isdisjoint(_CALLED):
+        return False
     called = {c.callee for c in facts.calls if c.callee.rpartition(".")[2] in _CALLED}
     if any(not c.endswith(".transpose") and c != "self.transform" for c in called):
         return True
