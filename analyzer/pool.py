@@ -2,19 +2,19 @@
 
 from __future__ import annotations
 
-import multiprocessing
 import os
 import signal
 import sys
 from collections.abc import Callable, Iterator, Sequence
-from concurrent.futures import Executor, Future, ProcessPoolExecutor
-from concurrent.futures.process import BrokenProcessPool
 from contextlib import contextmanager
-from typing import Any, TypeVar
+from typing import TYPE_CHECKING, Any, TypeVar
+
+if TYPE_CHECKING:
+    from concurrent.futures import Executor, Future
 
 Item = TypeVar("Item")
 Result = TypeVar("Result")
-ExecutorFactory = Callable[[int, Callable[..., None], tuple[Any, ...]], Executor]
+ExecutorFactory = Callable[[int, Callable[..., None], tuple[Any, ...]], "Executor"]
 """Makes an executor of some workers, each of which calls the initializer with the arguments once."""
 
 _CHUNKS_A_WORKER = 8
@@ -22,6 +22,10 @@ _CHUNKS_A_WORKER = 8
 
 def process_pool(workers: int, initializer: Callable[..., None], arguments: tuple[Any, ...]) -> Executor:
     """Local processes. Forked on Linux, where the project is then shared instead of copied to each."""
+    # Late, since a scan of a few files starts no process.
+    import multiprocessing
+    from concurrent.futures import ProcessPoolExecutor
+
     context = multiprocessing.get_context("fork" if sys.platform == "linux" else None)
     return ProcessPoolExecutor(workers, mp_context=context, initializer=_start, initargs=(initializer, arguments))
 
@@ -85,6 +89,9 @@ def run_chunks(
         bundles: the work.
         fallback: the result for one item of a bundle whose worker died.
     """
+    import multiprocessing
+    from concurrent.futures.process import BrokenProcessPool
+
     futures: list[tuple[Future[list[Result]], list[Item]]] = []
     try:
         with _interrupts_held():

@@ -14,6 +14,7 @@ from ...analyzer.engine import Report, Request
 from ...analyzer.findings import Applicability, Confidence, Finding, Level
 from ...analyzer.source.reader import LINE_END
 from .diff import finding_diff
+from .summary import summary
 
 _LEVEL_STYLES = {Level.BREAKS: "bold red", Level.DEGRADES: "bold yellow", Level.WASTES: "bold cyan"}
 _FRAME = 1  # lines of code shown before and after
@@ -41,7 +42,7 @@ def render(report: Report, request: Request, color: bool = False) -> str:
         console.print(
             Text.assemble(("error ", "bold red"), f"{_shown(request.root, problem.path)}{line}: {problem.message}")
         )
-    _summary(console, report)
+    console.print(Text(summary(report), style="bold"))
     return stream.getvalue()
 
 
@@ -105,30 +106,6 @@ def _fix(console: Console, finding: Finding, root: Path) -> None:
             {"+": "green", "-": "red", "@": "cyan"}.get(line[:1], "") if not line.startswith(("+++", "---")) else "dim"
         )
         console.print(Text(f"    {line}".rstrip(), style=style))
-
-
-def _summary(console: Console, report: Report) -> None:
-    fixable = [f.fix.applicability for f in report.findings if f.fix is not None]
-    safe, unsafe = fixable.count(Applicability.SAFE), fixable.count(Applicability.UNSAFE)
-    parts = [_counted(len(report.findings), "finding")]
-    if safe or unsafe:
-        parts.append(f"{safe} with a safe fix (`mlfix apply`), {unsafe} with an unsafe one (`--unsafe`)")
-    read = f"{_counted(report.files, 'file')}, {_counted(report.lines, 'line')}"
-    parts.append(f"{read} in {report.seconds:.2f} s")
-    for count, what in (
-        (len(report.problems), "not read or not checked in full"),
-        (report.known, "in the baseline"),
-        (len(report.suppressed), "suppressed"),
-        (report.hidden, "hidden as unsure or cheap (--confidence low, --level wastes)"),
-        (report.notebooks, "notebooks left out" if report.notebooks > 1 else "notebook left out"),
-    ):
-        if count:
-            parts.append(f"{count} {what}")
-    console.print(Text("; ".join(parts), style="bold"))
-
-
-def _counted(count: int, what: str) -> str:
-    return f"{count} {what}{'' if count == 1 else 's'}"
 
 
 @cache

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import statistics
 from typing import TYPE_CHECKING
 
 from ...analyzer.findings import Finding
@@ -25,6 +24,8 @@ def measure(trace: Trace, finding: Finding) -> float | None:
     Returns:
         The change's length as a share of the weight's; of several optimizers the largest. None where no step was seen.
     """
+    import statistics  # late: it is slow to import, and no scan needs it
+
     by_optimizer: dict[int, list[float]] = {}
     for event in trace.events("drift"):
         if isinstance(event.get("share"), (int, float)):
