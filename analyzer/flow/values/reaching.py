@@ -9,6 +9,8 @@ from ...source.nodes import children
 from ...source.scopes import Binding, Kind, Scope, bindings_of, key_of
 
 Environment = dict[str, frozenset[Binding]]
+_Comprehension = ast.ListComp | ast.SetComp | ast.GeneratorExp | ast.DictComp
+_SIMPLE = frozenset({ast.Assign, ast.AugAssign, ast.AnnAssign, ast.Expr})
 _COMPREHENSIONS = (ast.ListComp, ast.SetComp, ast.GeneratorExp, ast.DictComp)
 
 
@@ -24,7 +26,7 @@ class Reaching:
         self._uses: dict[int, frozenset[Binding]] = {}
         self._made: dict[tuple[int, str, int], Binding] = {}
         self._breaks: list[list[Environment]] = []
-        self._holders = {holder for key in scope.bindings for holder in _holders(key)}
+        self._holders = {holder for key in scope.bindings if "." in key or "[" in key for holder in _holders(key)}
         self.final: Environment = {}
         node = scope.node
         start: Environment = {}
@@ -59,6 +61,10 @@ class Reaching:
         return env
 
     def _statement(self, node: ast.stmt, env: Environment) -> Environment | None:
+        if type(node) in _SIMPLE:  # most are; all that they hold are expressions
+            self._expression(node, env)
+            self._bind(node, env)
+            return env
         if isinstance(node, (ast.Return, ast.Raise)):
             self._expressions(node, env)
             return None
@@ -165,34 +171,35 @@ class Reaching:
                 self._expression(child, env)
 
     def _expression(self, node: ast.AST, env: Environment) -> None:
-        kind = type(node)  # by identity, for speed
-        if kind is ast.Name:
-            if node.id in env and type(node.ctx) is ast.Load:  # pyright: ignore[reportAttributeAccessIssue]
-                self._uses[id(node)] = env[node.id]  # pyright: ignore[reportAttributeAccessIssue]
-            return
-        if kind is ast.Constant:
-            return
-        if isinstance(node, (ast.Attribute, ast.Subscript)) and isinstance(node.ctx, ast.Load):
-            key = key_of(node)
-            if key is not None and key in env:
-                self._uses[id(node)] = env[key]
-        elif isinstance(node, _COMPREHENSIONS):
-            inner = dict(env)
-            for generator in node.generators:
-                self._expression(generator.iter, inner)
-                self._bind(generator, inner)
-                for test in generator.ifs:
-                    self._expression(test, inner)
-            for part in [node.key, node.value] if isinstance(node, ast.DictComp) else [node.elt]:
-                self._expression(part, inner)
-            return
-        elif kind is ast.Lambda:
-            # A lambda's free names are looked up in the scope around it, as a nested function's are.
-            return
-        for child in children(node):
-            self._expression(child, env)
-        if kind is ast.NamedExpr:
-            self._bind(node, env)
+        waiting = [node]
+        while waiting:
+            node = waiting.pop()
+            kind = type(node)  # by identity, for speed
+            if kind is ast.Name:
+                if node.id in env and type(node.ctx) is ast.Load:  # pyright: ignore[reportAttributeAccessIssue]
+                    self._uses[id(node)] = env[node.id]  # pyright: ignore[reportAttributeAccessIssue]
+            elif isinstance(node, _COMPREHENSIONS):
+                self._comprehension(node, env)
+            elif isinstance(node, ast.NamedExpr):
+                self._expression(node.value, env)
+                self._bind(node, env)
+            elif kind is not ast.Constant and kind is not ast.Lambda:
+                # A lambda's free names are looked up in the scope around it, as a nested function's are.
+                if isinstance(node, (ast.Attribute, ast.Subscript)) and isinstance(node.ctx, ast.Load):
+                    key = key_of(node)
+                    if key is not None and key in env:
+                        self._uses[id(node)] = env[key]
+                waiting += children(node)[::-1]
+
+    def _comprehension(self, node: _Comprehension, env: Environment) -> None:
+        inner = dict(env)
+        for generator in node.generators:
+            self._expression(generator.iter, inner)
+            self._bind(generator, inner)
+            for test in generator.ifs:
+                self._expression(test, inner)
+        for part in [node.key, node.value] if isinstance(node, ast.DictComp) else [node.elt]:
+            self._expression(part, inner)
 
 
 def _holders(key: str) -> Iterator[str]:
@@ -218,6 +225,8 @@ def _merge(first: Environment | None, second: Environment | None) -> Environment
 
 def ordered(bindings: frozenset[Binding] | set[Binding]) -> list[Binding]:
     """Bindings as they stand in the file."""
+    if len(bindings) == 1:
+        return [*bindings]
     return sorted(bindings, key=lambda b: (getattr(b.node, "lineno", 0), getattr(b.node, "col_offset", 0), b.key))
 
 
