@@ -10,6 +10,7 @@ from enum import Enum
 
 from ...graph.project import Project
 from ...source.module import Module
+from ...source.nodes import statements
 from ...source.scopes import Kind, key_of, last_name
 from ..angles.scales import number
 from ..values.flow import Flow
@@ -71,28 +72,42 @@ def places(module: Module, project: Project) -> Iterator[Place]:
     flow = project.flow
     floored = _floored_keys(module)
     for node in module.nodes:
+        found = None
         if isinstance(node, ast.Call):
-            danger = _danger(last_name(node.func))
-            if danger is None or (danger is not Danger.LOGARITHM and not _may_take_floor(node, floored)):
-                continue
-            called = operation(flow.operand(module, node), project)
-            if called is not None and not (called.is_method and called.rest):
-                yield _place(flow, node, danger, called.tensor)
-        elif isinstance(node, ast.BinOp) and isinstance(node.op, ast.Div):
-            if _may_be_floor(node.right, floored):
-                yield _place(flow, node, Danger.QUOTIENT, flow.operand(module, node.right))
-        elif isinstance(node, ast.BinOp) and isinstance(node.op, ast.Pow) and _may_be_floor(node.left, floored):
-            power = number(flow, flow.operand(module, node.right)) if not isinstance(node.right, ast.Name) else None
-            if power is not None and power.total in (0.5, -0.5, -1.0):
-                danger = Danger.ROOT if power.total != -1.0 else Danger.QUOTIENT
-                yield _place(flow, node, danger, flow.operand(module, node.left))
+            found = _of_call(node, floored, module, project)
+        elif isinstance(node, ast.BinOp):
+            found = _of_operator(node, floored, module, flow)
+        if found is not None:
+            yield found
+
+
+def _of_call(node: ast.Call, floored: set[str], module: Module, project: Project) -> Place | None:
+    danger = _danger(last_name(node.func))
+    if danger is None or (danger is not Danger.LOGARITHM and not _may_take_floor(node, floored)):
+        return None
+    called = operation(project.flow.operand(module, node), project)
+    if called is None or (called.is_method and called.rest):
+        return None
+    return _place(project.flow, node, danger, called.tensor)
+
+
+def _of_operator(node: ast.BinOp, floored: set[str], module: Module, flow: Flow) -> Place | None:
+    if isinstance(node.op, ast.Div) and _may_be_floor(node.right, floored):
+        return _place(flow, node, Danger.QUOTIENT, flow.operand(module, node.right))
+    if not isinstance(node.op, ast.Pow) or isinstance(node.right, ast.Name) or not _may_be_floor(node.left, floored):
+        return None
+    power = number(flow, flow.operand(module, node.right))
+    if power is None or power.total not in (0.5, -0.5, -1.0):
+        return None
+    danger = Danger.ROOT if power.total != -1.0 else Danger.QUOTIENT
+    return _place(flow, node, danger, flow.operand(module, node.left))
 
 
 def _floored_keys(module: Module) -> set[str]:
     """The names of a file that some statement sets to what may be a floored value, or to another name."""
     return {
         key
-        for node in module.nodes
+        for node in statements(module.tree)
         if isinstance(node, (ast.Assign, ast.AnnAssign)) and node.value is not None
         if key_of(node.value) is not None or _may_be_floor(node.value, set())
         for target in (node.targets if isinstance(node, ast.Assign) else [node.target])
