@@ -244,10 +244,11 @@ class Precisions(Evaluator[Precision]):
             return [Known(Precision(Number.COMPLEX))]
         if behaviour is Behaviour.KEEPS:
             return known
+        if all(_is_fixed(item.what) for item in known):
+            return distinct(known)  # without asking for autocast, which looks for every caller
         found: list[Known[Precision]] = []
         for item, around in itertools.product(known, self.ambients(op)):
-            is_fixed = item.what.number in (Number.COMPLEX, Number.EXACT, Number.NUMBER) or item.what.type == "float64"
-            if is_fixed or around.is_off:
+            if _is_fixed(item.what) or around.is_off:
                 found.append(item)
             elif around.autocast is None:
                 lower = item.what.number is Number.LOWER
@@ -353,6 +354,11 @@ def _combined(sides: Sequence[list[Known[Precision]]]) -> list[Known[Precision]]
         trail = next((k.trail for k in together if k.what.number is what.number and k.trail), ())
         found.append(Known(what, trail))
     return distinct(found)
+
+
+def _is_fixed(what: Precision) -> bool:
+    """Whether autocast leaves a value in its type."""
+    return what.number in (Number.COMPLEX, Number.EXACT, Number.NUMBER) or what.type == "float64"
 
 
 def _typed(name: str, before: Known[Precision]) -> Known[Precision]:
