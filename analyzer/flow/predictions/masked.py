@@ -58,8 +58,10 @@ def may_have_mask(syntax: Syntax) -> bool:
 def masks(project: Project, module: Module) -> Iterator[Mask]:
     """The masks of a file that keep unsure predictions out of a loss."""
     for node in module.nodes:
+        if not isinstance(node, (ast.Compare, ast.Call)):
+            continue
         sides = _compared(node)
-        if sides is None or not isinstance(node, ast.expr) or not _may_be_mask(module, node, sides):
+        if sides is None or not _may_be_mask(module, node, sides):
             continue
         known = Predictions(project.flow).evaluate(project.flow.operand(module, sides[0]))
         sure = [k for k in known if k.what in (Prediction.CONFIDENCE, Prediction.SIGMOID)]
