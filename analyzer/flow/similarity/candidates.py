@@ -81,28 +81,38 @@ def _look(tree: ast.Module) -> bool:
 
 
 def _compares(nodes: list[ast.AST]) -> bool:
-    pairs: list[tuple[set[str], set[str]]] = []
-    aliases: dict[str, set[str]] = {}
+    pairs: list[tuple[ast.expr, ast.expr]] = []
+    binders: list[ast.Assign | ast.For | ast.comprehension] = []
     stack = list(nodes)
     while stack:
         node = stack.pop()
         if isinstance(node, ast.BinOp):
             crossed = isinstance(node.op, (ast.Mult, ast.Sub)) and _crosses(node.left) and _crosses(node.right)
             if crossed or isinstance(node.op, ast.MatMult):
-                pairs.append((_bases(node.left), _bases(node.right)))
+                pairs.append((node.left, node.right))
         elif isinstance(node, ast.Call):
             sides = _compared(node)
             if sides is not None:
-                pairs.append((_bases(sides[0]), _bases(sides[1])))
-        elif isinstance(node, ast.Assign):
+                pairs.append(sides)
+        elif isinstance(node, (ast.Assign, ast.For, ast.comprehension)):
+            binders.append(node)
+        stack += branches(node)
+    aliases = _aliases(binders) if pairs else {}
+    return any(_meet(_bases(a), _bases(b), aliases) for a, b in pairs)
+
+
+def _aliases(binders: list[ast.Assign | ast.For | ast.comprehension]) -> dict[str, set[str]]:
+    """For each name, those of which its value may be made."""
+    aliases: dict[str, set[str]] = {}
+    for node in binders:
+        if isinstance(node, ast.Assign):
             for target in node.targets:
                 aliases.setdefault(ast.unparse(target), set()).update(_bases(node.value))
-        elif isinstance(node, (ast.For, ast.comprehension)):
+        else:
             for name in ast.walk(node.target):
                 if isinstance(name, ast.Name):
                     aliases.setdefault(name.id, set()).update(_mentioned(node.iter))
-        stack += branches(node)
-    return any(_meet(a, b, aliases) for a, b in pairs)
+    return aliases
 
 
 def _compared(call: ast.Call) -> tuple[ast.expr, ast.expr] | None:
