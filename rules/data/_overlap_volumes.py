@@ -10,6 +10,7 @@ from ...analyzer.flow.values.flow import Flow
 from ...analyzer.flow.values.frames import Operand
 from ...analyzer.graph.project import Project
 from ...analyzer.source.module import Module
+from ...analyzer.source.nodes import statements
 from ...analyzer.source.scopes import Kind, key_of, last_name
 
 _COUNTS = frozenset({"count_nonzero", "sum"})
@@ -92,7 +93,7 @@ def lines_that_say(module: Module) -> list[range]:
         return [range(1, len(module.line_starts) + 1)]
     return [
         range(node.lineno, (node.end_lineno or node.lineno) + 1)
-        for node in module.nodes
+        for node in statements(module.tree)
         if isinstance(node, (ast.FunctionDef, ast.AsyncFunctionDef, ast.ClassDef))
         and _SHARE.search(ast.get_docstring(node) or "")
     ]
