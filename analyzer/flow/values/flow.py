@@ -11,6 +11,7 @@ import ast
 from functools import cached_property
 from typing import TYPE_CHECKING
 
+from ...findings import Evidence
 from ...graph.symbols import Symbol
 from ...source.module import Module
 from ...source.scopes import Binding, Kind, Scope, key_of
@@ -48,6 +49,7 @@ class Flow:
         self.nesting = 0
         self.cut = 0
         self._reaching: dict[int, tuple[Scope, Reaching]] = {}
+        self._steps: dict[int, tuple[Binding, Evidence]] = {}
         self._spent = 0
 
     @cached_property
@@ -60,6 +62,7 @@ class Flow:
     def forget(self) -> None:
         """Drop what was computed, after files were closed: their nodes' identities may be used again."""
         self._reaching.clear()
+        self._steps.clear()
         self.calls.forget()
         self.classes.forget()
         self.programs.forget()
@@ -137,23 +140,29 @@ class Flow:
 
     def of_binding(self, binding: Binding, frame: Frame) -> list[Source]:
         """Where one binding's value comes from."""
-        module = frame.module
         if binding.kind is Kind.PARAMETER:
             return self._of_parameter(binding, frame)
         if binding.kind is Kind.IMPORT:
-            symbol = self.project.symbols.resolve(module.path, binding.target)
+            symbol = self.project.symbols.resolve(frame.module.path, binding.target)
             return self.of_symbol(symbol) if isinstance(symbol, Symbol) else []
         if binding.kind is Kind.DEFINE or binding.value is None:
             return [Source(None, binding)]
-        if binding.kind is Kind.ITERATE:
-            note = f"`{binding.key}` runs over `{module.snippet(binding.value)}`"
-        elif binding.kind is Kind.AUGMENT or binding.kind is Kind.UPDATE:
-            note = f"`{binding.key}` is changed by `{module.line_text(binding.node).strip()}`"
-        else:
-            note = f"`{binding.key}` is set to `{module.snippet(binding.value)}`"
-        step = module.evidence(binding.node, note)
         operand = Operand(binding.value, frame)
+        step = self._step(binding, binding.value, frame.module)
         return [Source(operand, binding, binding.index, binding.kind is Kind.ITERATE, step)]
+
+    def _step(self, binding: Binding, value: ast.expr, module: Module) -> Evidence:
+        """What to tell of a binding, worded once: values are followed through it again and again."""
+        kept = self._steps.get(id(binding))
+        if kept is None:
+            if binding.kind is Kind.ITERATE:
+                note = f"`{binding.key}` runs over `{module.snippet(value)}`"
+            elif binding.kind is Kind.AUGMENT or binding.kind is Kind.UPDATE:
+                note = f"`{binding.key}` is changed by `{module.line_text(binding.node).strip()}`"
+            else:
+                note = f"`{binding.key}` is set to `{module.snippet(value)}`"
+            kept = self._steps[id(binding)] = (binding, module.evidence(binding.node, note))
+        return kept[1]
 
     def _of_parameter(self, binding: Binding, frame: Frame) -> list[Source]:
         if frame.arguments is not None:
