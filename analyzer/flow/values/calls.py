@@ -8,9 +8,9 @@ from typing import TYPE_CHECKING
 
 from ...graph.symbols import Symbol
 from ...source.module import Module
-from ...source.scopes import Kind, Scope, last_name
+from ...source.scopes import Scope, last_name
 from .frames import DEEPEST_CALL, MOST_CALLERS, Frame, Operand
-from .functions import is_static, returned
+from .functions import defaults, is_static, returned
 from .instances import instance_calls
 
 if TYPE_CHECKING:
@@ -103,24 +103,16 @@ class Calls:
         return kept[1]
 
     def _with_defaults(self, arguments: dict[str, Operand], frame: Frame) -> dict[str, Operand]:
-        for name in [k for k, bs in frame.scope.bindings.items() if any(b.kind is Kind.PARAMETER for b in bs)]:
+        outer = _around(frame)
+        for name, value in defaults(frame.scope).items():
             if name not in arguments:
-                default = self.default_of(name, frame)
-                if default is not None:
-                    arguments[name] = default
+                arguments[name] = Operand(value, outer)
         return arguments
 
     def default_of(self, parameter: str, frame: Frame) -> Operand | None:
         """The default of a function's parameter, None where it has none."""
-        node = frame.scope.node
-        if not isinstance(node, (ast.FunctionDef, ast.AsyncFunctionDef, ast.Lambda)):
-            return None
-        arguments = node.args
-        positional = [*arguments.posonlyargs, *arguments.args]
-        pairs = list(zip(positional[len(positional) - len(arguments.defaults) :], arguments.defaults, strict=True))
-        pairs += [(a, d) for a, d in zip(arguments.kwonlyargs, arguments.kw_defaults, strict=True) if d is not None]
-        outer = Frame(frame.module, frame.scope.parent or frame.scope, None, frame.depth)
-        return next((Operand(d, outer) for a, d in pairs if a.arg == parameter), None)
+        value = defaults(frame.scope).get(parameter)
+        return Operand(value, _around(frame)) if value is not None else None
 
     # Back to the callers.
 
@@ -210,3 +202,8 @@ class Calls:
     def _is_class(self, node: ast.expr, frame: Frame) -> bool:
         symbol = self.project.resolve(frame.module, node)
         return isinstance(symbol, Symbol) and self.project.symbols.klass(symbol) is not None
+
+
+def _around(frame: Frame) -> Frame:
+    """The frame in which a function is defined, and its defaults are evaluated."""
+    return Frame(frame.module, frame.scope.parent or frame.scope, None, frame.depth)

@@ -55,6 +55,19 @@ def is_static(node: ast.FunctionDef | ast.AsyncFunctionDef | ast.Lambda) -> bool
     )
 
 
+def defaults(scope: Scope) -> dict[str, ast.expr]:
+    """The defaults of a function's parameters, by name."""
+    node = scope.node
+    if not isinstance(node, (ast.FunctionDef, ast.AsyncFunctionDef, ast.Lambda)):
+        return {}
+    arguments = node.args
+    positional = [*arguments.posonlyargs, *arguments.args]
+    last = positional[len(positional) - len(arguments.defaults) :]
+    found = {a.arg: value for a, value in zip(last, arguments.defaults, strict=True)}
+    pairs = zip(arguments.kwonlyargs, arguments.kw_defaults, strict=True)
+    return {**found, **{a.arg: value for a, value in pairs if value is not None}}
+
+
 def own_nodes(scope: Scope) -> Iterator[ast.AST]:
     """The nodes of a function's own body; nested functions and classes are left out, lambdas are not."""
     node = scope.node
