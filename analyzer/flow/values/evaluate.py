@@ -191,6 +191,8 @@ class Evaluator(ABC, Generic[T]):
 
 def distinct(known: list[Known[T]]) -> list[Known[T]]:
     """Each thing once, by its shortest trail."""
+    if len(known) < 2:
+        return known
     best: dict[T, Known[T]] = {}
     for item in known:
         kept = best.get(item.what)

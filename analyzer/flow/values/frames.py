@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import ast
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from functools import cached_property
 from typing import Generic, TypeVar
 
@@ -74,7 +74,7 @@ class Known(Generic[T]):
             return self
         if len(self.trail) >= LONGEST_TRAIL:
             return self
-        return replace(self, trail=(*self.trail, step))
+        return Known(self.what, (*self.trail, step))
 
 
 @dataclass(frozen=True)
