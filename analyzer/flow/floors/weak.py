@@ -17,9 +17,10 @@ from ..autograd.gradients import Need, Needs
 from ..autograd.modes import is_recorded
 from ..autograd.saved import Table
 from ..precision.ambient import Ambient
-from ..precision.operations import Operations
+from ..precision.operations import Behaviour, Operations
 from ..precision.precision import Number, Precision
 from ..precision.values import Precisions
+from ..values.flow import Flow
 from ..values.frames import Known, Operand
 from ..values.tensors import constant, is_scalar, operation
 from .origins import Origins, Reaching, Source
@@ -71,7 +72,29 @@ class Weak:
 
 
 class _UnderAutocast(Precisions):
-    """Types where autocast is on, wherever a switch decides: one run has it on everywhere or nowhere."""
+    """Types where autocast is on, wherever a switch decides: one run has it on everywhere or nowhere.
+
+    Args:
+        flow: the project's value flow.
+        operations: what torch's operations do.
+        base: what is floored; of its type is asked only whether it is lower, or float64.
+    """
+
+    def __init__(self, flow: Flow, operations: Operations, base: Operand) -> None:
+        super().__init__(flow, operations)
+        self._base = base
+        self._made = named(flow, base)
+
+    def known(self) -> list[Known[Precision]]:
+        """The types that the floored value may have."""
+        return self.evaluate(self._base)
+
+    def _applied(self, op: Operand, behaviour: Behaviour, known: list[Known[Precision]]) -> list[Known[Precision]]:
+        """What comes last of all and works in float32 lowers nothing: whether autocast is on is not asked for it."""
+        is_last = op.node is self._made.node and op.frame is self._made.frame
+        if is_last and behaviour is Behaviour.FLOAT32 and not any(k.what.number is Number.LOWER for k in known):
+            return known
+        return super()._applied(op, behaviour, known)
 
     def ambients(self, op: Operand) -> list[Ambient]:
         """Those that are on, where there are any."""
@@ -106,7 +129,7 @@ def _floored(place: Place, floor: Floor, project: Project, operations: Operation
         return _root_of_zero(place, floor, project, table) if place.danger is Danger.ROOT else None
     if low > HALF_LOST:
         return None
-    known = _UnderAutocast(project.flow, operations).evaluate(floor.base)
+    known = _UnderAutocast(project.flow, operations, floor.base).known()
     lower = [k for k in known if k.what.number is Number.LOWER and k.what.type in ("float16", "")]
     if lower and not _has_another_floor(floor, project):
         first = lower[0]
