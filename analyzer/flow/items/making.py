@@ -144,14 +144,11 @@ def names_that_seed(project: Project) -> frozenset[str]:
     """
     found = _may_seed.get(project)
     if found is None:
-        callers: dict[str, set[str]] = {}
-        for facts in project.files.values():
-            for call in facts.calls:
-                callers.setdefault(call.callee.rpartition(".")[2], set()).add(call.scope.rpartition(".")[2])
         reached: set[str] = set()
         edge = set(_SEEDING)
         for _ in range(_DEEPEST + 1):
-            edge = {name for callee in edge for name in callers.get(callee, ())} - reached - {"", "__init__", "main"}
+            sites = [site for callee in edge for site in project.possible_call_sites(callee)]
+            edge = {site.scope.rpartition(".")[2] for site in sites} - reached - {"", "__init__", "main"}
             reached |= edge
         found = _may_seed[project] = frozenset(reached)
     return found

@@ -20,7 +20,9 @@ from ...source.scopes import last_name
 from .terms import Term, sums, terms_of
 
 _PRIOR = re.compile(
-    r"prior|(?<![^\W_])pi(?![^\W_])|pos(?:itive)?_(?:rate|ratio|frac(?:tion)?|share|prob)", re.IGNORECASE
+    # The letter in front that all have makes the search many times quicker.
+    r"p(?:rior|(?<![^\W_]p)i(?![^\W_])|os(?:itive)?_(?:rate|ratio|frac(?:tion)?|share|prob))",
+    re.IGNORECASE,
 )
 _RISK = re.compile(r"(?:nn|u|^|_|negative|unbiased)pu(?:_|$|loss|risk)|positive_?unlabel", re.IGNORECASE)
 _LOSSES = re.compile(r"sigmoid|softplus|logistic|hinge|cross_entropy|bce|loss|risk|crit", re.IGNORECASE)
