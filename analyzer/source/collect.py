@@ -38,7 +38,7 @@ def collect_facts(
     Returns:
         The file's facts, and what the rules' screens look at.
     """
-    syntax = Syntax(tree)
+    syntax = Syntax(tree, bodies=[("", tree.body)])
     walk = _Collector(syntax)
     walk.scope(tree.body, "", frozenset(), "")
     facts = FileFacts(
@@ -61,7 +61,7 @@ def collect_facts(
         runs_at_import=any(_does_work(statement) for statement in tree.body),
         is_dynamic=walk.is_dynamic,
         gives_several=walk.gives_several(),
-        sets_parts=walk.sets_parts,
+        sets_parts=bool(syntax.writing),
         has_suppressions=has_suppressions,
         tokens=tokens,
     )
@@ -158,7 +158,6 @@ class _Collector:
         self.exports: list[str] = []
         self.has_main_guard = False
         self.is_dynamic = False
-        self.sets_parts = False
         self.returned: list[tuple[str, ast.expr]] = []
         self.held: set[tuple[str, str]] = set()
 
@@ -245,7 +244,7 @@ class _Collector:
                 if node.value is not None and type(node.target) is _NAME and _is_several(node.value):
                     self.held.add((name, node.target.id))
             elif kind is ast.AugAssign:
-                self.sets_parts = True
+                self.syntax.writing.add(name)
             elif kind is ast.If and not name and is_main_guard(node.test):
                 self.has_main_guard = True
                 inner.insert(0, ([*node.body], "", shadowed, MAIN_PART))
@@ -330,6 +329,7 @@ class _Collector:
         self.functions.append(
             FunctionFacts(qualname, node.lineno, node.end_lineno or node.lineno, parameters, decorators)
         )
+        self.syntax.bodies.append((qualname, node.body))
         return [*node.body], qualname, shadowed.union(parameters)
 
     def klass(
@@ -343,6 +343,7 @@ class _Collector:
         self.classes.append(
             ClassFacts(qualname, node.lineno, node.end_lineno or node.lineno, bases, decorators, methods)
         )
+        self.syntax.bodies.append((qualname, node.body))
         # Its bases are the class's own uses: a class that nobody needs does not make its bases needed.
         return [*node.bases, *node.keywords, *node.body], qualname, shadowed
 
@@ -375,7 +376,7 @@ class _Collector:
     def assignment(self, node: ast.Assign, scope: str, shadowed: frozenset[str]) -> None:
         """Remember top-level names, aliases of imported names, ``__all__``, and that a part is set."""
         if type(node.targets[0]) is ast.Subscript:
-            self.sets_parts = True
+            self.syntax.writing.add(scope)
         if scope and _is_several(node.value):
             self.held.update((scope, n.id) for t in node.targets for n in walk(t) if type(n) is _NAME)
         if scope:

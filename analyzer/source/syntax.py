@@ -19,6 +19,8 @@ class Syntax:
         loops: its ``for`` statements.
         bare: its statements that are nothing but an expression.
         numbers: its literals with a decimal point or an exponent.
+        bodies: the bodies of its functions and classes, and its own, each with its qualified name.
+        writing: the qualified names in whose bodies a statement writes: ``x += y``, ``x[i] = y``.
     """
 
     tree: ast.Module
@@ -29,3 +31,5 @@ class Syntax:
     loops: list[ast.For] = field(default_factory=list)
     bare: list[ast.Expr] = field(default_factory=list)
     numbers: list[float] = field(default_factory=list)
+    bodies: list[tuple[str, list[ast.stmt]]] = field(default_factory=list)
+    writing: set[str] = field(default_factory=set)

@@ -8,7 +8,7 @@ from typing import Any, ClassVar
 
 from ...analyzer.findings import Confidence, Evidence, Finding, Level
 from ...analyzer.flow.autograd.applying import Applying
-from ...analyzer.flow.autograd.bodies import Body, writes_at_all, writing_bodies
+from ...analyzer.flow.autograd.bodies import Body, may_write, writes_at_all, writing_bodies
 from ...analyzer.flow.autograd.breaks import Break, breaks, may_break
 from ...analyzer.flow.autograd.fates import End
 from ...analyzer.flow.autograd.gradients import Need
@@ -98,7 +98,7 @@ class InplaceAutograd(Rule):
     def screen(self, syntax: Syntax, facts: FileFacts) -> bool:
         """A write into what an operation may have saved, or into a weight."""
         applying = Applying(syntax.assignments, facts, saved_values())
-        for block in writing_bodies(syntax.tree, facts, WRITING, unrecorded(facts)):
+        for block in may_write(syntax, facts, WRITING, unrecorded(facts)):
             body = Body(block, applying)
             if any(_may_be_bug(write, base_of(write.target, None), body) for write in writes(body.nodes)):
                 return True

@@ -5,8 +5,11 @@ from __future__ import annotations
 from pathlib import Path
 
 import pytest
+from mlfix.analyzer.flow.autograd.bodies import may_write, writing_bodies
+from mlfix.analyzer.flow.autograd.writes import WRITING
 from mlfix.analyzer.reading import read_file
-from mlfix.analyzer.source.reader import Sources
+from mlfix.analyzer.source.collect import collect_facts
+from mlfix.analyzer.source.reader import Sources, decode, parse
 from mlfix.rules.loss.inplace_autograd import InplaceAutograd
 
 HEAD = """\
@@ -52,3 +55,29 @@ def test_what_autograd_may_have_saved_is_looked_at(lines: tuple[str, ...], is_wa
     facts = read_file(Sources(Path("/nowhere"), {"net.py": code.encode()}), "net.py", [InplaceAutograd()]).facts
     assert facts is not None
     assert ("inplace-autograd" in facts.wanted_by) == is_wanted
+
+
+def test_every_body_that_writes_is_looked_at() -> None:
+    code = """\
+x += 1
+if __name__ == "__main__":
+    def f():
+        match y:
+            case 1:
+                def g(): y[0] = 1
+    class A(B[f()]):
+        z[0] = 1
+        def h(self): pass
+        def h(self):
+            try: pass
+            except E:
+                with y: a.b += 1
+def k(): return lambda: y.add_(1)
+def quiet(): y = z
+"""
+    text = decode("a.py", code.encode())
+    facts, syntax = collect_facts(parse(text), "a.py", "", 1, frozenset(), has_suppressions=False)
+    exact = [b[0].lineno for b in writing_bodies(syntax.tree, facts, WRITING)]
+    given = [b[0].lineno for b in may_write(syntax, facts, WRITING, frozenset())]
+    assert sorted(exact) == [1, 6, 8, 11, 14]
+    assert sorted(given) == [1, 6, 8, 9, 11, 14]

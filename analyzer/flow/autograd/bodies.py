@@ -15,6 +15,7 @@ from typing import Any
 from ...source.facts import FileFacts
 from ...source.nodes import child_fields
 from ...source.scopes import key_of
+from ...source.syntax import Syntax
 from .applying import Applying
 from .resets import Resets
 from .saved import VIEWING, VIEWS
@@ -108,15 +109,20 @@ def writes_at_all(facts: FileFacts, methods: frozenset[str]) -> bool:
     return facts.sets_parts or not facts.called.isdisjoint(methods)
 
 
-def writing_bodies(
-    tree: ast.Module, facts: FileFacts, methods: frozenset[str], but: frozenset[str] = frozenset()
+def may_write(
+    syntax: Syntax, facts: FileFacts, methods: frozenset[str], but: frozenset[str]
 ) -> Iterator[list[ast.stmt]]:
-    """The bodies of a file in which a statement writes, or that call one of some methods.
+    """The same as :func:`writing_bodies` and perhaps some more, read off while the file's syntax is at hand.
 
-    ``but`` are the qualified names of functions that are left out.
+    Functions of one name count as one. ``but`` are the qualified names of functions that are left out.
     """
-    calls = facts.calls if not facts.called.isdisjoint(methods) else ()
-    calling = {c.scope for c in calls if c.callee.rpartition(".")[2] in methods}
+    writing = (syntax.writing | _calling(facts, methods)) - but
+    return (body for qualname, body in syntax.bodies if qualname in writing)
+
+
+def writing_bodies(tree: ast.Module, facts: FileFacts, methods: frozenset[str]) -> Iterator[list[ast.stmt]]:
+    """The bodies of a file in which a statement writes, or that call one of some methods."""
+    calling = _calling(facts, methods)
     waiting: list[tuple[str, list[ast.stmt]]] = [("", tree.body)]
     while waiting:
         qualname, body = waiting.pop()
@@ -132,8 +138,14 @@ def writing_bodies(
                 writes = True  # ``x += y`` or ``x[i] = y``
             for name in _blocks(kind):
                 stack += getattr(node, name)
-        if writes and qualname not in but:
+        if writes:
             yield body
+
+
+def _calling(facts: FileFacts, methods: frozenset[str]) -> set[str]:
+    """Who calls one of some methods."""
+    calls = facts.calls if not facts.called.isdisjoint(methods) else ()
+    return {c.scope for c in calls if c.callee.rpartition(".")[2] in methods}
 
 
 @cache
