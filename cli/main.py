@@ -7,12 +7,16 @@ import sys
 
 from ..analyzer.version import __version__
 
+_NEW_OBJECTS = 100_000
+"""After how many the collector looks for cycles: imports and syntax trees are many objects, and hold next to none."""
+
 
 def main() -> None:
     """Entry point of the console script."""
     if sys.argv[1:] == ["--version"]:
         print(f"mlfix {__version__}")
         return
+    gc.set_threshold(_NEW_OBJECTS)
     try:
         from .running import run
 
