@@ -24,7 +24,7 @@ class Reaching:
     def __init__(self, scope: Scope) -> None:
         self.scope = scope
         self._uses: dict[int, frozenset[Binding]] = {}
-        self._made: dict[tuple[int, str, int], Binding] = {}
+        self._made: dict[int, list[Binding]] = {}
         self._breaks: list[list[Environment]] = []
         self._holders = {holder for key in scope.bindings if "." in key or "[" in key for holder in _holders(key)}
         self.final: Environment = {}
@@ -46,9 +46,7 @@ class Reaching:
 
     def changed_from(self, node: ast.AST, key: str) -> frozenset[Binding]:
         """What a key was before a statement that changes it: ``x += y``, ``x[0] = y``, ``x.fill_(0)``."""
-        return frozenset(
-            b for (made, of, _), m in self._made.items() if made == id(node) and of == key for b in m.previous
-        )
+        return frozenset(b for made in self._made.get(id(node), ()) if made.key == key for b in made.previous)
 
     # Statements: each takes the environment before it and gives the one after, None where control does not pass.
 
@@ -144,15 +142,16 @@ class Reaching:
         found: Environment = {}
         for statement in body:
             for node in ast.walk(statement):
-                for binding in bindings_of(node, self.scope):
-                    made = self._made.get((id(node), binding.key, hash(binding.index)))
-                    if made is not None:
-                        found[made.key] = found.get(made.key, frozenset()) | {made}
+                for made in self._made.get(id(node), ()):
+                    found[made.key] = found.get(made.key, frozenset()) | {made}
         return found
 
     def _bind(self, node: ast.AST, env: Environment) -> None:
-        for binding in bindings_of(node, self.scope):
-            made = self._made.setdefault((id(node), binding.key, hash(binding.index)), binding)
+        if id(node) not in self._made:
+            found: dict[tuple[str, tuple[int, ...]], Binding] = {}
+            made_here = [found.setdefault((b.key, b.index), b) for b in bindings_of(node, self.scope)]
+            self._made[id(node)] = made_here
+        for made in self._made[id(node)]:
             previous = env.get(made.key)
             if made.kind in (Kind.UPDATE, Kind.AUGMENT):
                 made.previous.update(b for b in previous or () if b is not made)
