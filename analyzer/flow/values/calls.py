@@ -39,12 +39,14 @@ class Calls:
         self._returned: dict[int, tuple[Scope, list[ast.expr]]] = {}
         self._called_instances: dict[Symbol, list[tuple[Module, ast.Call]]] = {}
         self._object_sites: dict[Symbol, list[CallSite]] = {}
+        self._bound: dict[tuple[int, int, int], tuple[ast.Call, Scope, dict[str, Operand]]] = {}
 
     def forget(self) -> None:
         """Drop what was computed from files that are closed."""
         self._returned.clear()
         self._called_instances.clear()
         self._object_sites.clear()
+        self._bound.clear()
 
     # Into a function.
 
@@ -131,8 +133,7 @@ class Calls:
             sites = self._sites_on_objects(symbol, name)
         if owner is not None and name in ("forward", "__call__"):
             for module, call in self._instance_calls(Symbol(symbol.path, owner.qualname)):
-                outer = Frame(module, self.flow.frame(module, call).scope, None, frame.depth + 1)
-                yield self.bind(call, outer, frame.scope), call, module
+                yield self._given(module, call, frame), call, module
         if len(sites) > MOST_CALLERS:
             return
         for site in sites:
@@ -144,9 +145,16 @@ class Calls:
                     owner.qualname.rpartition(".")[2] if owner and name == "__init__" else name
                 ):
                     continue
-                outer = self.flow.frame(module, call)
-                outer = Frame(module, outer.scope, None, frame.depth + 1)
-                yield self.bind(call, outer, frame.scope), call, module
+                yield self._given(module, call, frame), call, module
+
+    def _given(self, module: Module, call: ast.Call, frame: Frame) -> dict[str, Operand]:
+        """What a caller gives to a frame's function, bound once: it is asked for each of the parameters."""
+        mark = (id(call), id(frame.scope), frame.depth)
+        kept = self._bound.get(mark)
+        if kept is None:
+            outer = Frame(module, module.scope_of(call), None, frame.depth + 1)
+            kept = self._bound[mark] = (call, frame.scope, self.bind(call, outer, frame.scope))
+        return kept[2]
 
     def _instance_calls(self, klass: Symbol) -> list[tuple[Module, ast.Call]]:
         if klass not in self._called_instances:
