@@ -41,8 +41,12 @@ def exchanged_bounds(module: Module, project: Project, extents: Extents) -> Iter
 
     What is bounded is known by its column, or by what it is called; one such clamp alone would show nothing.
     """
-    for scope in module.scopes():
-        if not isinstance(scope.node, (ast.FunctionDef, ast.AsyncFunctionDef)):
+    lines = [call.lineno for call in module.calls() if last_name(call.func) in _BOUNDING]
+    for scope in module.scopes() if len(lines) > 1 else ():
+        node = scope.node
+        if not isinstance(node, (ast.FunctionDef, ast.AsyncFunctionDef)):
+            continue
+        if not any(node.lineno <= line <= (node.end_lineno or node.lineno) for line in lines):
             continue
         clamps = [c for call in own_calls(scope) if (c := _clamp(call, module, project, extents)) is not None]
         if {(c.axis, c.known.what.axes[0]) for c in clamps} == {(W, H), (H, W)}:
