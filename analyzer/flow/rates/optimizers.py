@@ -42,11 +42,11 @@ class Optimizer:
 def optimizers(project: Project, module: Module) -> Iterator[Optimizer]:
     """The optimizers that a file makes with a rate of their own."""
     for call in module.calls():
-        name = project.external(module, call.func)
-        if name is None or not name.startswith(_PACKAGE):
-            continue
         rate = next((k.value for k in call.keywords if k.arg == "lr"), call.args[1] if len(call.args) > 1 else None)
         if rate is None or isinstance(rate, ast.Starred):
+            continue
+        name = project.external(module, call.func)
+        if name is None or not name.startswith(_PACKAGE):
             continue
         given = next((k.value for k in call.keywords if k.arg == "params"), call.args[0] if call.args else None)
         yield Optimizer(module, call, name.rpartition(".")[2], project.flow.operand(module, rate), given)
