@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
-from dataclasses import dataclass
+from typing import NamedTuple
 
 from ...analyzer.findings import Evidence
 from ...analyzer.flow.priors.reading import Read, labels_read, program_of
@@ -25,8 +25,7 @@ _LOSSES = frozenset(
 TRIGGERS = tuple(sorted(_PRIORS | _LOSSES))
 
 
-@dataclass(frozen=True)
-class Weighed:
+class Weighed(NamedTuple):
     """A PU risk, where its prior is set, and the labels that its program reads."""
 
     risk: Risk

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterator
-from dataclasses import dataclass
+from typing import NamedTuple
 
 from ...analyzer.findings import Evidence
 from ...analyzer.flow.priors.reading import labels_read, program_of
@@ -21,8 +21,7 @@ _FEW_A_CLASS = 10
 _FEW = 100
 
 
-@dataclass(frozen=True)
-class State:
+class State(NamedTuple):
     """What is known of the labels: their number and the number of classes, None where not known."""
 
     labels: float | None

@@ -3,15 +3,14 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass
 from functools import cache
+from typing import NamedTuple
 
 from ...analyzer.findings import Confidence
 from ..knowledge import learning_rates
 
 
-@dataclass(frozen=True, slots=True)
-class Bearing:
+class Bearing(NamedTuple):
     """A row of the table: the usual rates, from where on one is far, and what a fix writes."""
 
     usual: tuple[float, float]

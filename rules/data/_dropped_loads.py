@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import ast
 from collections.abc import Iterator
-from dataclasses import dataclass
+from typing import NamedTuple
 
 from ...analyzer.flow.items.marks import READS
 from ...analyzer.flow.items.unused import Liveness
@@ -20,8 +20,7 @@ _LEAST = 3
 _DEEPEST = 5
 
 
-@dataclass(frozen=True)
-class Dropped:
+class Dropped(NamedTuple):
     """A group of inputs that are loaded together.
 
     Attributes:

@@ -5,8 +5,7 @@ from __future__ import annotations
 import ast
 import re
 from collections.abc import Iterator
-from dataclasses import dataclass
-from typing import Any
+from typing import Any, NamedTuple
 
 from ...analyzer.findings import Confidence, Evidence
 from ...analyzer.flow.splits.parts import Part, Parts
@@ -22,8 +21,7 @@ _TRAIN = re.compile(r"(?:^|_)(?:train|tr|training)(?:_|\d*$)", re.I)
 _CHOICE = re.compile(r"train|split|mode|fold|subset|phase|partition|stage", re.I)
 
 
-@dataclass(frozen=True)
-class Misfit:
+class Misfit(NamedTuple):
     """A fit that sees data which is not trained on.
 
     Attributes:

@@ -5,8 +5,7 @@ from __future__ import annotations
 import ast
 import re
 from collections.abc import Iterator
-from dataclasses import dataclass
-from typing import Any
+from typing import Any, NamedTuple
 
 from ...analyzer.findings import Evidence
 from ...analyzer.flow.items.making import is_dataset
@@ -24,8 +23,7 @@ _FLAG = re.compile(r"train|split|mode|phase|subset|stage", re.I)
 _STATISTICS = frozenset({"mean", "std", "min", "max"})
 
 
-@dataclass(frozen=True)
-class Made:
+class Made(NamedTuple):
     """An instance of a dataset: the call, and whether it is made for evaluation."""
 
     module: Module
@@ -33,8 +31,7 @@ class Made:
     for_evaluation: bool
 
 
-@dataclass(frozen=True)
-class OwnStatistics:
+class OwnStatistics(NamedTuple):
     """A class whose constructor fits on what the instance holds.
 
     ``node`` is the fit; ``attributes`` are the ``self.`` names that keep what is fitted, each with its expression.

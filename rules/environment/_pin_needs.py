@@ -5,6 +5,7 @@ from __future__ import annotations
 import ast
 from collections.abc import Iterator
 from dataclasses import dataclass, field
+from typing import NamedTuple
 
 from packaging.version import Version
 
@@ -24,8 +25,7 @@ _SIDE = {
 _RECORDS = {"wandb", "mlruns", "lightning_logs", "outputs", "site-packages", "node_modules", "third_party", "vendor"}
 
 
-@dataclass(frozen=True)
-class Need:
+class Need(NamedTuple):
     """A name that the code uses, the first release that has it, and where."""
 
     name: str

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import dataclass
+from typing import NamedTuple
 
 from packaging.version import InvalidVersion, Version
 
@@ -18,16 +18,14 @@ _LOWER = ("===", "==", "~=", ">=", ">", "^", "~", "=", None)
 _PYTHONS = [Version(f"3.{minor}.{micro}") for minor in range(5, 17) for micro in (0, 2, 5, 9, 13)]
 
 
-@dataclass(frozen=True)
-class Pins:
+class Pins(NamedTuple):
     """The exact pins of one program: for each package the release and the statements that say it."""
 
     versions: Mapping[str, Version]
     statements: Mapping[str, tuple[Requirement, ...]]
 
 
-@dataclass(frozen=True)
-class SpecifierEdit:
+class SpecifierEdit(NamedTuple):
     """New text for a requirement's specifier."""
 
     requirement: Requirement

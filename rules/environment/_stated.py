@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from typing import NamedTuple
 
 from packaging.version import Version
 
@@ -13,8 +13,7 @@ from ...analyzer.project.dependencies import Range, Requirement, Role
 from .. import knowledge
 
 
-@dataclass(frozen=True)
-class Stated:
+class Stated(NamedTuple):
     """The releases of a package under which a file is to run.
 
     ``lowest`` is None where no file states a lower bound: nothing is known then of the oldest release in use.

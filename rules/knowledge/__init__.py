@@ -8,11 +8,10 @@ from __future__ import annotations
 import ast
 import math
 from collections.abc import Mapping
-from dataclasses import dataclass
 from functools import cache
 from importlib.resources import files
 from types import MappingProxyType
-from typing import Any
+from typing import Any, NamedTuple
 
 from packaging.specifiers import SpecifierSet
 from packaging.version import Version
@@ -22,8 +21,7 @@ from ...analyzer.flow.precision.operations import Behaviour, Operations
 PACKAGES = ("torch", "torchvision", "torchaudio")
 
 
-@dataclass(frozen=True, slots=True)
-class ApiName:
+class ApiName(NamedTuple):
     """The life of one dotted name of torch, torchvision or torchaudio.
 
     Attributes:
@@ -51,8 +49,7 @@ class ApiName:
         return self.exists_in(version) and self.deprecated is not None and self.deprecated <= version
 
 
-@dataclass(frozen=True, slots=True)
-class Parameter:
+class Parameter(NamedTuple):
     """One parameter of a callable: `default` is the source text of its default value, None if it must be given."""
 
     name: str
@@ -60,8 +57,7 @@ class Parameter:
     keyword_only: bool
 
 
-@dataclass(frozen=True, slots=True)
-class Signature:
+class Signature(NamedTuple):
     """The parameters of a callable from one release on.
 
     Attributes:
@@ -86,8 +82,7 @@ class Signature:
         return tuple(parameter.name for parameter in self.parameters if not parameter.keyword_only)
 
 
-@dataclass(frozen=True, slots=True)
-class Release:
+class Release(NamedTuple):
     """One final release of a package on PyPI.
 
     Attributes:
@@ -107,8 +102,7 @@ class Release:
     source: str
 
 
-@dataclass(frozen=True, slots=True)
-class Pair:
+class Pair(NamedTuple):
     """The releases that belong to one release of torch, ascending, not yanked; empty where none is tied to it."""
 
     torch: Version

@@ -7,7 +7,7 @@ stays as it is. Anything else ends in :class:`Unlifted`, with the reason: no cod
 from __future__ import annotations
 
 import ast
-from dataclasses import dataclass
+from typing import NamedTuple
 
 from ...analyzer.flow.values.tensors import constant, is_scalar, operation
 from ...analyzer.graph.project import Project
@@ -32,8 +32,7 @@ class Unlifted(Exception):
     """A loop that cannot be written as one computation; the message says why."""
 
 
-@dataclass(frozen=True)
-class Lifted:
+class Lifted(NamedTuple):
     """Code over all rows.
 
     Attributes:

@@ -3,8 +3,8 @@
 from __future__ import annotations
 
 import re
-from dataclasses import dataclass
 from functools import lru_cache
+from typing import NamedTuple
 
 _TOKEN = re.compile(r"\d+[dD](?![a-z])|[A-Z]+(?![a-z])|[A-Z][a-z]+|[a-z]+|\d+")
 _VERBS = frozenset(
@@ -31,8 +31,7 @@ _PARTS = frozenset(
 _SHORTEST_FAMILY = 3
 
 
-@dataclass(frozen=True)
-class ArchitectureName:
+class ArchitectureName(NamedTuple):
     """A name taken apart. ``family`` is its letters without sizes and empty words, ``dimensions`` its ``3d``."""
 
     text: str

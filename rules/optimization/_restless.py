@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
-from dataclasses import dataclass
+from typing import NamedTuple
 
 from ...analyzer.findings import Evidence
 from ...analyzer.flow.steps.calming import Loop, Need, calming, needs, training_loops
@@ -12,8 +12,7 @@ from ...analyzer.source.facts import FileFacts
 from ...analyzer.source.module import Module
 
 
-@dataclass(frozen=True)
-class Restless:
+class Restless(NamedTuple):
     """A training loop without clipping or warm-up: why it asks for them, and how many files were read for either."""
 
     loop: Loop

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import ast
 import math
-from dataclasses import dataclass
+from typing import NamedTuple
 
 from ...source.scopes import Kind
 from ..values.flow import Flow
@@ -16,8 +16,7 @@ _DEEPEST = 5
 _CLOSE = 2e-4
 
 
-@dataclass(frozen=True)
-class Scale:
+class Scale(NamedTuple):
     """A constant ``value * pi ** power``."""
 
     value: float
@@ -37,8 +36,7 @@ class Scale:
         return None if other.value == 0 else Scale(self.value / other.value, self.power - other.power)
 
 
-@dataclass(frozen=True)
-class Product:
+class Product(NamedTuple):
     """A chain of multiplications and divisions: the constant part, and what is left above and below the line."""
 
     scale: Scale

@@ -4,9 +4,8 @@ from __future__ import annotations
 
 import ast
 from collections.abc import Sequence
-from dataclasses import dataclass
 from enum import Enum
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, NamedTuple
 
 from ...graph.symbols import Symbol
 from ...source.scopes import Binding, Kind, Scope
@@ -93,8 +92,7 @@ class Origin(Enum):
     NONE = "none"
 
 
-@dataclass(frozen=True)
-class Angle:
+class Angle(NamedTuple):
     """A unit, how it is known, and (for conversions) the node that says so."""
 
     unit: Unit
@@ -102,8 +100,7 @@ class Angle:
     node: int = 0
 
 
-@dataclass(frozen=True)
-class Conversion:
+class Conversion(NamedTuple):
     """A place that turns its operand from one unit into the other.
 
     ``scale`` is an additional plain factor of an arithmetic conversion; ``others`` are its other factors.

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import ast
 from collections.abc import Iterable, Iterator
-from dataclasses import dataclass
+from typing import NamedTuple
 
 from ...findings import Evidence
 from ...graph.project import Project
@@ -26,8 +26,7 @@ _LISTS = (ast.List, ast.ListComp)
 _BUILTINS = frozenset({"int", "float", "len", "list", "dict", "set", "range", "str", "max", "min", "time", "tuple"})
 
 
-@dataclass(frozen=True)
-class Break:
+class Break(NamedTuple):
     """One such write.
 
     Attributes:

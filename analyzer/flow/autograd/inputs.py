@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import ast
 from collections.abc import Iterable, Iterator
-from dataclasses import dataclass
+from typing import NamedTuple
 
 from ...graph.project import Project
 from ...source.module import Module
@@ -20,8 +20,7 @@ _LEAVING = (ast.Return, ast.Raise, ast.Continue, ast.Break)
 _SIGNS: dict[type[ast.operator], str] = {ast.Mult: "*", ast.MatMult: "@", ast.Pow: "**", ast.Div: "/"}
 
 
-@dataclass(frozen=True)
-class Taken:
+class Taken(NamedTuple):
     """An operation that saved what it was applied to, and its graph's end. ``is_certain``: it surely ran before."""
 
     node: ast.expr

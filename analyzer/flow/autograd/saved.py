@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import ast
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from typing import NamedTuple
 
 from ...graph.symbols import Symbol
 from ...source.scopes import Binding, Kind, key_of, last_name
@@ -29,8 +29,7 @@ _CHANGES = (Kind.UPDATE, Kind.AUGMENT)
 _CONTAINERS = (ast.Tuple, ast.List, ast.Dict)
 
 
-@dataclass(frozen=True)
-class Table:
+class Table(NamedTuple):
     """What each operation saves, by its last name, and which layers of ``torch.nn`` apply it."""
 
     results: frozenset[str]
@@ -38,8 +37,7 @@ class Table:
     layers: Mapping[str, str]
 
 
-@dataclass(frozen=True)
-class Saved:
+class Saved(NamedTuple):
     """A value that is the saved result of an operation ``made`` there. ``is_view``: it is a view of that result."""
 
     operation: str

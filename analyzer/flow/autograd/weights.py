@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import ast
 from collections.abc import Iterable, Iterator
-from dataclasses import dataclass
+from typing import NamedTuple
 
 from ...findings import Evidence
 from ...graph.project import Project
@@ -24,8 +24,7 @@ _ENTERED = frozenset({"__init__", "__call__", "forward", "step"})
 _UNRECORDED = frozenset({"data", "grad"})
 
 
-@dataclass(frozen=True)
-class WeightWrite:
+class WeightWrite(NamedTuple):
     """One such write: the weight's name, and the lines that show that it is one and is trained."""
 
     write: Write

@@ -4,8 +4,8 @@ from __future__ import annotations
 
 import ast
 from collections.abc import Iterable, Iterator
-from dataclasses import dataclass
 from enum import Enum
+from typing import NamedTuple
 
 from ...graph.project import Project
 from ...source.module import Module
@@ -38,8 +38,7 @@ class How(Enum):
     PART = "part"
 
 
-@dataclass(frozen=True)
-class Write:
+class Write(NamedTuple):
     """One write. ``node`` is the call or statement, ``target`` the expression whose memory is written.
 
     ``twin`` is the operation's name without the underscore where torch has it out of place.

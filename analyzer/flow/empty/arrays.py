@@ -3,8 +3,7 @@
 from __future__ import annotations
 
 import ast
-from dataclasses import dataclass
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, NamedTuple
 
 from ...graph.symbols import Symbol
 from ..values.frames import Operand
@@ -16,8 +15,7 @@ if TYPE_CHECKING:
 _LIBRARIES = frozenset({"numpy", "torch", "scipy", "sklearn", "jax", "cupy"})
 
 
-@dataclass(frozen=True)
-class ArrayCall:
+class ArrayCall(NamedTuple):
     """A call of an array operation. ``array`` is the receiver or first argument; ``library`` is "" for a method."""
 
     name: str

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import ast
 from collections.abc import Sequence
-from dataclasses import dataclass
+from typing import NamedTuple
 
 from ...findings import Confidence
 from ...source.scopes import Binding
@@ -43,8 +43,7 @@ _CARRYING = frozenset(
 )
 
 
-@dataclass(frozen=True)
-class Nan:
+class Nan(NamedTuple):
     """A place where NaN comes up.
 
     Attributes:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import ast
 from collections.abc import Sequence
-from dataclasses import dataclass
+from typing import NamedTuple
 
 from ...findings import Confidence
 from ...source.scopes import Kind
@@ -27,8 +27,7 @@ _CHOICES = frozenset({"argmin", "argmax", "predict", "fit_predict"})
 _DEEPEST = 8
 
 
-@dataclass(frozen=True)
-class Selection:
+class Selection(NamedTuple):
     """What a condition selects. ``place`` is the selecting expression, ``condition`` the condition itself."""
 
     place: Operand

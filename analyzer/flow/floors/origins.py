@@ -4,8 +4,8 @@ from __future__ import annotations
 
 import ast
 from collections.abc import Sequence
-from dataclasses import dataclass
 from enum import Enum
+from typing import NamedTuple
 
 from ...source.scopes import key_of, last_name
 from ..autograd.saved import layer_name
@@ -39,8 +39,7 @@ class Source(Enum):
     OTHER = "other"
 
 
-@dataclass(frozen=True)
-class Reaching:
+class Reaching(NamedTuple):
     """A source, the call that is it, and whether the value is that call's whole result."""
 
     source: Source

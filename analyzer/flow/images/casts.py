@@ -4,8 +4,7 @@ from __future__ import annotations
 
 import ast
 from collections.abc import Iterator
-from dataclasses import dataclass
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, NamedTuple
 
 from ...source.scopes import Scope
 from ..values.frames import Known
@@ -25,8 +24,7 @@ _AS_IMAGE = frozenset(
 )
 
 
-@dataclass(frozen=True)
-class Emptied:
+class Emptied(NamedTuple):
     """``x.astype(np.uint8)`` of values between 0 and 1. ``reader`` takes the result for an image of 0 to 255."""
 
     call: ast.Call
@@ -35,8 +33,7 @@ class Emptied:
     reader: ast.AST | None
 
 
-@dataclass(frozen=True)
-class Wrapped:
+class Wrapped(NamedTuple):
     """A difference or negation of unsigned values."""
 
     node: ast.BinOp | ast.UnaryOp

@@ -4,8 +4,7 @@ from __future__ import annotations
 
 import ast
 from collections.abc import Iterator
-from dataclasses import dataclass
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, NamedTuple
 
 from ...source.scopes import Kind, Scope, last_name
 from .motions import Motion, is_called_so, motion
@@ -24,8 +23,7 @@ _CONVERSIONS = _CASTS | {
 _NESTED = ("body", "orelse", "finalbody")
 
 
-@dataclass(frozen=True)
-class Moved:
+class Moved(NamedTuple):
     """``image = mirror(image)``: a statement of a block, and the name that it moves."""
 
     statement: ast.Assign
@@ -35,8 +33,7 @@ class Moved:
     scope: Scope
 
 
-@dataclass(frozen=True)
-class LeftBehind:
+class LeftBehind(NamedTuple):
     """A motion whose companion stays where it was; ``pattern`` is a block that moves both, and ``update`` how."""
 
     moved: Moved

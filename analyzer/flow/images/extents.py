@@ -5,8 +5,8 @@ from __future__ import annotations
 import ast
 import re
 from collections.abc import Sequence
-from dataclasses import dataclass
 from enum import Enum
+from typing import NamedTuple
 
 from ...source.scopes import Binding
 from ..values.evaluate import Evaluator, distinct
@@ -28,8 +28,7 @@ class Axis(Enum):
 W, H, C = Axis.WIDTH, Axis.HEIGHT, Axis.CHANNELS
 
 
-@dataclass(frozen=True)
-class Extent:
+class Extent(NamedTuple):
     """A length along one axis, or a size: the lengths along several, in their order.
 
     ``assumed``: nothing shows what the image is held in, but the way it is read leaves only this.

@@ -4,8 +4,7 @@ from __future__ import annotations
 
 import ast
 from collections.abc import Iterator
-from dataclasses import dataclass
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, NamedTuple
 
 from ...graph.graphs import is_test
 from ...graph.symbols import Symbol
@@ -22,8 +21,7 @@ INVERSIONS = frozenset(
 )
 
 
-@dataclass(frozen=True)
-class Kept:
+class Kept(NamedTuple):
     """An inverse and its matrix, kept side by side in a dictionary."""
 
     module: Module
@@ -33,8 +31,7 @@ class Kept:
     matrix: ast.expr
 
 
-@dataclass(frozen=True)
-class Forward:
+class Forward(NamedTuple):
     """``matrix`` read where ``inverse`` was made for: both ways go through the same function."""
 
     kept: Kept

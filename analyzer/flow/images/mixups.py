@@ -4,8 +4,7 @@ from __future__ import annotations
 
 import ast
 from collections.abc import Iterator
-from dataclasses import dataclass
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, NamedTuple
 
 from ...source.scopes import Scope
 from ..values.frames import Known, Operand
@@ -19,8 +18,7 @@ if TYPE_CHECKING:
     from ...source.module import Module
 
 
-@dataclass(frozen=True)
-class Unpacked:
+class Unpacked(NamedTuple):
     """``h, w = image.size``: a size whose lengths get the names of the other axis.
 
     ``places`` are the positions of the two in the target, ``wrong`` the slots of the function that get a wrong order by
@@ -39,8 +37,7 @@ class Unpacked:
     partner: ast.Assign | None = None
 
 
-@dataclass(frozen=True)
-class Given:
+class Given(NamedTuple):
     """A slot that is given a size in the other order."""
 
     slot: Slot

@@ -3,8 +3,7 @@
 from __future__ import annotations
 
 import ast
-from dataclasses import dataclass
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, NamedTuple
 
 from ...source.facts import IMPORT_STAR
 from ..values.tensors import constant
@@ -95,8 +94,7 @@ def _names(node: ast.Assign | ast.AnnAssign) -> list[ast.Name]:
     return [t for t in targets if isinstance(t, ast.Name)]
 
 
-@dataclass(frozen=True)
-class Motion:
+class Motion(NamedTuple):
     """A call that gives an image with its pixels elsewhere. ``kind`` is one of this module's words."""
 
     call: ast.Call

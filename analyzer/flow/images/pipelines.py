@@ -5,8 +5,7 @@ from __future__ import annotations
 import ast
 import re
 from collections.abc import Iterator
-from dataclasses import dataclass
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, NamedTuple
 
 from ...source.nodes import walk
 from ...source.scopes import Scope, last_name
@@ -42,8 +41,7 @@ _TARGET = re.compile(
 )
 
 
-@dataclass(frozen=True)
-class Applied:
+class Applied(NamedTuple):
     """A call of a composed transform: what it is given, and its random steps that move pixels."""
 
     call: ast.Call
@@ -52,8 +50,7 @@ class Applied:
     library: str
 
 
-@dataclass(frozen=True)
-class Apart:
+class Apart(NamedTuple):
     """An image and its mask that go through random transforms one after the other."""
 
     image: Applied

@@ -3,8 +3,7 @@
 from __future__ import annotations
 
 import ast
-from dataclasses import dataclass
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, NamedTuple
 
 from ..values.tensors import constant
 from .extents import Axis, C, H, W
@@ -46,8 +45,7 @@ _PIL_SIZES: dict[str, tuple[int, str, tuple[Axis, ...]]] = {
 _CALLED = frozenset(_PIL_SIZES).union(name.rpartition(".")[2] for name in (*_BY_NAME, *_FILLED))
 
 
-@dataclass(frozen=True)
-class Slot:
+class Slot(NamedTuple):
     """An argument that is read as lengths along ``axes``, of a call that a reader knows as ``name``."""
 
     call: ast.Call

@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import ast
 from collections.abc import Callable, Iterator
-from dataclasses import dataclass
+from typing import NamedTuple
 
 from ...source.scopes import Kind, key_of, last_name
 from ..values.flow import Flow
@@ -38,8 +38,7 @@ _LIBRARY_HOMES = {"random": "random", "numpy.random": "numpy", "torch": "torch",
 _TURNS = 4
 
 
-@dataclass(frozen=True)
-class Applied:
+class Applied(NamedTuple):
     """A place where a draw meets content. ``is_opaque``: in a callable whose code is not part of the project."""
 
     op: Operand

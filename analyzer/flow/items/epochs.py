@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import ast
 from collections.abc import Iterator
-from dataclasses import dataclass
+from typing import NamedTuple
 
 from ...graph.graphs import is_test
 from ...graph.symbols import Symbol
@@ -24,8 +24,7 @@ class Unclear(Exception):
     """It cannot be said where the epochs of a dataset pass; the message says why."""
 
 
-@dataclass(frozen=True)
-class EpochLoop:
+class EpochLoop(NamedTuple):
     """A loop over epochs: the variable that counts them, and the loader as it is written in the loop's function."""
 
     module: Module

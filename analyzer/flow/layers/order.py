@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import ast
 from collections.abc import Iterator
-from dataclasses import dataclass
+from typing import NamedTuple
 
 from ...graph.project import Project
 from ...graph.symbols import Symbol
@@ -18,8 +18,7 @@ _SEQUENTIAL = frozenset({"torch.nn.Sequential", "torch.nn.modules.Sequential", "
 _MOST_LAYERS = 40
 
 
-@dataclass(frozen=True)
-class Layer:
+class Layer(NamedTuple):
     """One layer. ``name`` is its attribute, ``made`` its constructor, None where that is not known for sure."""
 
     name: str

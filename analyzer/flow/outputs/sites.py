@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import ast
-from dataclasses import dataclass
+from typing import NamedTuple
 
 from ...graph.graphs import is_test
 from ...graph.symbols import Symbol
@@ -15,8 +15,7 @@ from ..values.instances import names_of_instances
 _MOST_SITES = 60
 
 
-@dataclass(frozen=True)
-class ModuleCalls:
+class ModuleCalls(NamedTuple):
     """Calls of a class's instances. ``is_complete``: False where there are too many candidates to look at them."""
 
     sure: tuple[tuple[Module, ast.Call], ...]

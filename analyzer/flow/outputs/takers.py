@@ -7,7 +7,6 @@ from __future__ import annotations
 
 import ast
 from collections.abc import Iterator
-from dataclasses import dataclass
 from enum import Enum
 from typing import NamedTuple
 
@@ -58,8 +57,7 @@ class How(Enum):
     BACKWARD = "backward"
 
 
-@dataclass(frozen=True)
-class End:
+class End(NamedTuple):
     """The end of one way: what happens there, and where."""
 
     how: How
@@ -67,8 +65,7 @@ class End:
     node: ast.AST
 
 
-@dataclass(frozen=True)
-class Output:
+class Output(NamedTuple):
     """What a module returns: the class, where in the result the value is, and the line."""
 
     klass: Symbol

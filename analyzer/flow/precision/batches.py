@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import ast
 from collections.abc import Iterator
-from dataclasses import dataclass
+from typing import NamedTuple
 
 from ...findings import Evidence
 from ...graph.project import Project
@@ -18,8 +18,7 @@ _NAMES = ("batch_size", "train_batch_size", "per_device_train_batch_size", "batc
 _DEEPEST = 3
 
 
-@dataclass(frozen=True)
-class Batch:
+class Batch(NamedTuple):
     """A batch size and the lines that give it."""
 
     size: float

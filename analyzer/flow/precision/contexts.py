@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import ast
 from collections.abc import Sequence
-from dataclasses import dataclass
+from typing import NamedTuple
 
 from ...graph.symbols import Symbol
 from ..values.evaluate import Evaluator
@@ -27,8 +27,7 @@ LOWER_TYPES = {"torch.float16": "float16", "torch.half": "float16", "torch.bfloa
 """The types that autocast computes in."""
 
 
-@dataclass(frozen=True)
-class Autocast:
+class Autocast(NamedTuple):
     """One autocast context.
 
     Attributes:

@@ -3,8 +3,8 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass
 from enum import Enum
+from typing import NamedTuple
 
 
 class Behaviour(Enum):
@@ -17,8 +17,7 @@ class Behaviour(Enum):
     COMPLEX = "complex"
 
 
-@dataclass(frozen=True)
-class Operations:
+class Operations(NamedTuple):
     """Facts about torch's operations; the rules read them from their knowledge and hand them in.
 
     Attributes:

@@ -6,8 +6,7 @@ import ast
 import posixpath
 import re
 from collections.abc import Iterable, Iterator
-from dataclasses import dataclass
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, NamedTuple
 
 from ...findings import Evidence
 from ...project.labels import Labels
@@ -39,8 +38,7 @@ _UNSURE = re.compile(r"(?:^|_)(?:s|pu|observed|annotated|(?:un)?labell?ed|known)
 """Columns that say what is known of an item, not what it is."""
 
 
-@dataclass(frozen=True)
-class Read:
+class Read(NamedTuple):
     """Labels that a program reads, with the call that opens them."""
 
     labels: Labels

@@ -4,13 +4,12 @@ from __future__ import annotations
 
 import ast
 from collections.abc import Iterator
-from dataclasses import dataclass
+from typing import NamedTuple
 
 _MOST_TERMS = 24
 
 
-@dataclass(frozen=True)
-class Term:
+class Term(NamedTuple):
     """One summand: ``positive`` is its sign, ``factors`` what it multiplies, divisors left out."""
 
     positive: bool

@@ -5,8 +5,7 @@ from __future__ import annotations
 import ast
 import re
 from collections.abc import Iterator
-from dataclasses import dataclass
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, NamedTuple
 
 from ...graph.symbols import Symbol
 from ...source.module import Module
@@ -28,8 +27,7 @@ _WRITTEN = re.compile(r"""\[["']lr["']\]\s*(?:[*/+-]?=)(?!=)""")
 _DEEPEST = 4
 
 
-@dataclass(frozen=True)
-class Optimizer:
+class Optimizer(NamedTuple):
     """An optimizer of ``torch.optim`` where it is made with a rate: ``parameters`` is what it is given to train."""
 
     module: Module

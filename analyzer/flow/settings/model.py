@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
 from enum import Enum
+from typing import NamedTuple
 
 from ...findings import Location
 from ...project.configs import Key, Scalar
@@ -18,8 +18,7 @@ class Form(Enum):
     CODE = "code"
 
 
-@dataclass(frozen=True, slots=True)
-class Setting:
+class Setting(NamedTuple):
     """A value that somebody chose, where it is written.
 
     Attributes:
@@ -49,8 +48,7 @@ class Setting:
         return self.location.path, self.location.line, self.location.column, self.text
 
 
-@dataclass(frozen=True, slots=True)
-class Files:
+class Files(NamedTuple):
     """The content of one of some configuration files, below a key.
 
     ``is_sure`` where the code names the file; else a user chooses one, and ``paths`` are those that may be chosen.
@@ -61,16 +59,14 @@ class Files:
     is_sure: bool = True
 
 
-@dataclass(frozen=True, slots=True)
-class Options:
+class Options(NamedTuple):
     """What a parser of command-line options gives: the options declared in one file or in those that it imports."""
 
     path: str
     line: int
 
 
-@dataclass(frozen=True, slots=True)
-class Nodes:
+class Nodes(NamedTuple):
     """A tree of defaults built by assignments to a top-level name (yacs): ``_C.SOLVER.LR = 0.1``, below a key."""
 
     path: str

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import ast
 from collections.abc import Iterator
-from dataclasses import dataclass
+from typing import NamedTuple
 
 from ...findings import Confidence
 from ...graph.project import Project
@@ -31,8 +31,7 @@ _MATCHING = frozenset({"kl_div", "KLDivLoss", "js_div", "binary_cross_entropy"})
 _CARRIED = frozenset({"detach", "float", "t", "view", "reshape", "squeeze", "unsqueeze", "mean", "sum", "clone"})
 
 
-@dataclass(frozen=True)
-class Denominator:
+class Denominator(NamedTuple):
     """One such place.
 
     ``node`` is where a reader should look: the sum, the softmax or the loss call. ``matrix`` is the expression from

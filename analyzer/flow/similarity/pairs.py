@@ -3,8 +3,7 @@
 from __future__ import annotations
 
 import ast
-from dataclasses import dataclass
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, NamedTuple
 
 from ..values.construction import Constructions
 from ..values.frames import Operand
@@ -25,8 +24,7 @@ _TWO_SETS = frozenset(
 )
 
 
-@dataclass(frozen=True)
-class Pairs:
+class Pairs(NamedTuple):
     """Two sets whose rows are compared. ``is_paired``: row by row, unless one of them is a single row."""
 
     sides: tuple[Operand, Operand]

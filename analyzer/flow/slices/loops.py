@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import ast
 from collections.abc import Iterator
-from dataclasses import dataclass
+from typing import NamedTuple
 
 from ...graph.project import Project
 from ...source.module import Module
@@ -17,8 +17,7 @@ JOINS = {"torch.stack": "stack", "torch.cat": "cat", "torch.concat": "cat", "tor
 """Functions that put a list of tensors together, along a new axis or an old one."""
 
 
-@dataclass(frozen=True)
-class SliceLoop:
+class SliceLoop(NamedTuple):
     """A loop over all slices of a tensor.
 
     ``loop`` is the loop or comprehension, ``element`` what it makes of one slice, ``variable`` the slice's number,

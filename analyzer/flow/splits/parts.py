@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import ast
 from collections.abc import Sequence
-from dataclasses import dataclass
+from typing import NamedTuple
 
 from ...source.scopes import Binding, last_name
 from ..empty.arrays import array_call
@@ -34,16 +34,14 @@ _KEEPING = frozenset(
 )
 
 
-@dataclass(frozen=True)
-class Part:
+class Part(NamedTuple):
     """A part of a split. ``whole`` names what was split: the call, or the array that is cut, with its position."""
 
     is_train: bool
     whole: tuple[int, int] | str
 
 
-@dataclass(frozen=True)
-class Whole:
+class Whole(NamedTuple):
     """A split before it is unpacked."""
 
     call: int

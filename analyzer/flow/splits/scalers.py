@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import ast
 from collections.abc import Iterator
-from dataclasses import dataclass
+from typing import NamedTuple
 
 from ...graph.symbols import Symbol
 from ...source.module import Module
@@ -23,8 +23,7 @@ _SCALERS = frozenset(
 _FITS = frozenset({"fit", "fit_transform"})
 
 
-@dataclass(frozen=True)
-class Fitted:
+class Fitted(NamedTuple):
     """A call that fits a normaliser.
 
     Attributes:

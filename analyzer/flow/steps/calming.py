@@ -9,8 +9,8 @@ from __future__ import annotations
 import ast
 import re
 from collections.abc import Iterator
-from dataclasses import dataclass
 from enum import Enum
+from typing import NamedTuple
 
 from ...findings import Evidence
 from ...graph.graphs import is_test
@@ -51,8 +51,7 @@ class Need(Enum):
     FLOAT16 = "float16 training"
 
 
-@dataclass(frozen=True)
-class Loop:
+class Loop(NamedTuple):
     """A function that trains by hand: goes backward, and steps an optimizer of ``torch.optim``.
 
     Attributes:
@@ -212,8 +211,7 @@ def first_rate(project: Project, loop: Loop) -> float:
     return min((n for n in numbers if n is not None), default=0.0)
 
 
-@dataclass(frozen=True)
-class Calming:
+class Calming(NamedTuple):
     """Whether anything that takes part in a training speaks of clipping or of a warm-up; ``files`` were looked at."""
 
     clips: bool

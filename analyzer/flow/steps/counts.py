@@ -6,7 +6,7 @@ import ast
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, field
 from enum import Enum
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, NamedTuple
 
 from ...source.scopes import Binding, key_of
 from ..values.evaluate import Evaluator
@@ -48,8 +48,7 @@ class Atom:
 BATCHES = Atom(Unit.BATCHES, None, "len(loader)")
 
 
-@dataclass(frozen=True, slots=True)
-class Count:
+class Count(NamedTuple):
     """A product of powers of atoms and a plain number. Rounding and small summands are left out."""
 
     powers: frozenset[tuple[Atom, int]] = frozenset()

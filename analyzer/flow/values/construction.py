@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import ast
 from collections.abc import Sequence
-from dataclasses import dataclass
+from typing import NamedTuple
 
 from ...graph.symbols import Symbol
 from .evaluate import Evaluator
@@ -14,8 +14,7 @@ _PASSING = frozenset({"to", "cuda", "cpu", "train", "eval", "half", "float", "do
 _WRAPPERS = frozenset({"DataParallel", "DistributedDataParallel", "compile", "SyncBatchNorm", "script", "deepcopy"})
 
 
-@dataclass(frozen=True)
-class Made:
+class Made(NamedTuple):
     """The construction of an instance: the class, by symbol or dotted outside name, and the call that makes it."""
 
     of: Symbol | str
