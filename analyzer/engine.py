@@ -5,33 +5,28 @@ from __future__ import annotations
 import platform
 import sys
 import time
-from collections.abc import Callable, Collection, Iterable, Mapping, Sequence
+from collections.abc import Collection, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from pathlib import Path
 
-from . import worker
 from .cache import Cache, Memory, shape_of
 from .checking import Checked, Codemod, number_occurrences
 from .findings import Finding, Problem
 from .graph.project import Project
-from .pool import ExecutorFactory, available_cores, chunks, process_pool, run_chunks
+from .pool import ExecutorFactory, process_pool
 from .project.configs.names import may_be_config
 from .project.dependencies import DependencyTable, Requirement, Role, is_dependency_file, read_dependencies
 from .project.files import Discovery, discover
 from .project.labels import parquet
 from .project.scripts import read_console_scripts
 from .project.settings import Settings
-from .reading import Reading, facts_by_path, read_files
+from .reading import facts_by_path, read_files
 from .rule import Rule
 from .selection import is_in, select
 from .source.facts import FileFacts
 from .source.reader import Sources, Unreadable, collector_paused, digest_of, keep_freed_memory
+from .team import Progress, Team
 from .version import __version__
-
-BYTES_WORTH_A_POOL = 1_500_000
-FILES_WORTH_A_POOL = 24
-Progress = Callable[[str, int, int], None]
-"""Told of the phase, how much of it is done, and how much there is."""
 
 
 @dataclass(frozen=True)
@@ -82,8 +77,9 @@ def scan(request: Request) -> Report:
     settings = request.settings
     discovery = discover(request.root, settings.exclude, settings.respect_gitignore)
     sources = Sources(request.root, request.overlay)
-    with collector_paused():
-        memory = _Run(request, sources, discovery).memory()
+    team = Team(sources, request.rules, request.codemods, request.jobs, request.executor, request.progress)
+    with collector_paused(), team:
+        memory = _Run(request, sources, discovery, team).memory()
     findings = [f for c in memory.checked.values() for f in c.findings]
     problems = [*discovery.problems, *memory.problems.values()]
     problems += [p for c in memory.checked.values() for p in c.problems]
@@ -116,10 +112,11 @@ def read_project(root: Path, settings: Settings, overlay: Mapping[str, bytes] | 
 class _Run:
     """One scan's reading and deciding, using what the cache still vouches for."""
 
-    def __init__(self, request: Request, sources: Sources, discovery: Discovery) -> None:
+    def __init__(self, request: Request, sources: Sources, discovery: Discovery, team: Team) -> None:
         self.request = request
         self.sources = sources
         self.discovery = discovery
+        self.team = team
         self.cache = Cache(request.cache_folder, self._key())
 
     def memory(self) -> Memory:
@@ -224,60 +221,20 @@ class _Run:
             p: old.problems[p] for p, (d, _) in contents.items() if p in old.problems and old.digests.get(p) == d
         }
         missing = [p for p in contents if p not in files and p not in problems]
-        readings = self._read(missing, {p: size for p, (_, size) in contents.items()})
+        readings = self.team.read(missing, {p: size for p, (_, size) in contents.items()})
         files.update(facts_by_path(readings))
         problems.update({r.path: r.problem for r in readings if r.problem is not None})
         ordered = {p: files[p] for p in sorted(files)}
         return ordered, {p: f.lines for p, f in ordered.items()}, problems
 
-    def _read(self, paths: list[str], sizes: Mapping[str, int]) -> list[Reading]:
-        total = sum(sizes[p] for p in paths)
-        arguments = (self.sources, self.request.rules)
-        if total < BYTES_WORTH_A_POOL or self._workers() == 1:
-            worker.start_reading(*arguments)
-            return self._told("reading", worker.read_all(paths))
-        bundles = chunks(paths, lambda p: sizes[p], self._workers())
-        with self.request.executor(self._workers(), worker.start_reading, arguments) as executor:
-            results = run_chunks(executor, worker.read_all, bundles, worker.died_reading)
-            return self._counted("reading", results, len(paths))
-
     def _check(self, project: Project, old: Memory, digests: Mapping[str, str]) -> dict[str, Checked]:
         """What the rules say of every file: recalled where the file and all it consulted are the same."""
-        rules, codemods = self.request.rules, self.request.codemods
         wanted = [p for p, f in project.files.items() if f.wanted_by]
         kept = {p: old.checked[p] for p in wanted if p in old.checked and _still_holds(p, old, digests)}
         # "" stands for the repository as a whole, which is looked at whenever anything changed.
         missing = ["", *(p for p in wanted if p not in kept)]
-        results: Iterable[Checked]
-        if len(missing) < FILES_WORTH_A_POOL or self._workers() == 1:
-            worker.start_checking(project, rules, codemods)
-            results = self._told("checking", worker.check_all(missing))
-        else:
-            everything = sum(f.lines for f in project.files.values())
-            weights = {p: project.files[p].lines if p else everything // 4 for p in missing}
-            bundles = chunks(missing, lambda p: weights[p], self._workers())
-            arguments = (project, rules, codemods)
-            with self.request.executor(self._workers(), worker.start_checking, arguments) as executor:
-                found = run_chunks(executor, worker.check_all, bundles, worker.died_checking)
-                results = self._counted("checking", found, len(missing))
-        kept.update({c.path: c for c in results})
+        kept.update({c.path: c for c in self.team.check(project, missing)})
         return {p: kept[p] for p in [*wanted, ""]}
-
-    def _workers(self) -> int:
-        return self.request.jobs or available_cores()
-
-    def _told(self, phase: str, done: list) -> list:
-        if self.request.progress is not None and done:
-            self.request.progress(phase, len(done), len(done))
-        return done
-
-    def _counted(self, phase: str, results: Iterable, total: int) -> list:
-        done: list = []
-        for result in results:
-            done.append(result)
-            if self.request.progress is not None:
-                self.request.progress(phase, len(done), total)
-        return done
 
 
 def _home(codemod: Codemod) -> str:

@@ -11,6 +11,7 @@ from .rule import Rule
 from .source.attributes import unread_attributes
 from .source.collect import collect_facts
 from .source.facts import FileFacts
+from .source.parsed import Parsed
 from .source.reader import Sources, Unreadable, decode, parse
 from .source.syntax import Syntax
 from .source.tokens import tokens_in
@@ -28,13 +29,14 @@ class Reading:
     problem: Problem | None = None
 
 
-def read_file(sources: Sources, path: str, rules: Sequence[Rule]) -> Reading:
+def read_file(sources: Sources, path: str, rules: Sequence[Rule], parsed: Parsed | None = None) -> Reading:
     """Read, decode, parse and walk one file.
 
     Args:
         sources: where to read.
         path: the file's relative path.
         rules: the active rules; the facts say which of them want the file.
+        parsed: where to keep the trees of wanted files.
 
     Returns:
         The facts, or one problem. Never raises for a bad file.
@@ -44,11 +46,16 @@ def read_file(sources: Sources, path: str, rules: Sequence[Rule]) -> Reading:
         text = decode(path, data)
         tokens = tokens_in(data, triggers_of(tuple(rules)))
         lines = data.count(b"\n") + (1 if data and not data.endswith(b"\n") else 0)
-        facts, syntax = collect_facts(parse(text), path, text.digest, lines, tokens, SUPPRESSION_MARK in data)
+        tree = parse(text)
+        facts, syntax = collect_facts(tree, path, text.digest, lines, tokens, SUPPRESSION_MARK in data)
         unread = unread_attributes(text.text, facts.classes) if MODULE_MARK in data else ()
         facts = replace(facts, unread=unread) if unread else facts
         wanted_by = frozenset(rule.name for rule in rules if _is_wanted(rule, facts, syntax))
-        return Reading(path, replace(facts, wanted_by=wanted_by) if wanted_by else facts)
+        if not wanted_by:
+            return Reading(path, facts)
+        if parsed is not None:
+            parsed.keep(text, tree, lines)
+        return Reading(path, replace(facts, wanted_by=wanted_by))
     except Unreadable as error:
         return Reading(path, None, error.problem)
     except RecursionError:

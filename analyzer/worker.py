@@ -13,6 +13,7 @@ from .checking import Checked, Codemod, check_file, check_project
 from .findings import Problem
 from .reading import Reading, read_file
 from .rule import Rule
+from .source.parsed import Parsed
 from .source.reader import Sources, collector_paused
 
 if TYPE_CHECKING:
@@ -21,25 +22,51 @@ if TYPE_CHECKING:
 SECONDS_A_FILE = 30.0
 SECONDS_A_PROJECT = 300.0
 
-_reading: tuple[Sources, Sequence[Rule]]
-_checking: tuple[Project, Sequence[Rule], Mapping[str, Codemod]]
+
+class _State(threading.local):
+    """What a worker works with; of threads that are workers, each has its own."""
+
+    sources: Sources
+    rules: Sequence[Rule]
+    codemods: Mapping[str, Codemod]
+    project: Project
+    parsed: Parsed
+
+
+_state = _State()
 
 
 class OutOfTime(BaseException):
     """Not an ``Exception``: nothing that handles a rule's errors may swallow it."""
 
 
-def start_reading(sources: Sources, rules: Sequence[Rule]) -> None:
-    """Prepare this process for :func:`read_all`."""
-    global _reading
-    _reading = (sources, rules)
+def start(
+    sources: Sources, rules: Sequence[Rule], codemods: Mapping[str, Codemod], project: Project | None = None
+) -> None:
+    """Prepare this worker for :func:`read_all` and, where the project is known already, for :func:`check_all`."""
+    _state.sources, _state.rules, _state.codemods, _state.parsed = sources, rules, codemods, Parsed()
+    if project is not None:
+        take(project)
+
+
+def take(project: Project) -> None:
+    """Prepare this worker for :func:`check_all`."""
+    _state.project = project
+    project.parsed = _state.parsed
+    # What was read stays for the whole run: the collector need not walk it again and again.
+    gc.freeze()
+
+
+def stop() -> None:
+    """Let go of all that this worker works with."""
+    vars(_state).clear()
 
 
 def read(path: str) -> Reading:
     """Read one file, within the time limit."""
     try:
         with time_limit(SECONDS_A_FILE):
-            return read_file(_reading[0], path, _reading[1])
+            return read_file(_state.sources, path, _state.rules, _state.parsed)
     except OutOfTime:
         return Reading(path, None, Problem(path, f"took over {SECONDS_A_FILE:.0f} s to read: exclude it"))
 
@@ -50,17 +77,9 @@ def read_all(paths: Sequence[str]) -> list[Reading]:
         return [read(path) for path in paths]
 
 
-def start_checking(project: Project, rules: Sequence[Rule], codemods: Mapping[str, Codemod]) -> None:
-    """Prepare this process for :func:`check_all`."""
-    global _checking
-    _checking = (project, rules, codemods)
-    # What was read stays for the whole run: the collector need not walk it again and again.
-    gc.freeze()
-
-
 def check(path: str) -> Checked:
     """Check one file, or with the path "" the repository as a whole, within the time limit."""
-    project, rules, codemods = _checking
+    project, rules, codemods = _state.project, _state.rules, _state.codemods
     try:
         with time_limit(SECONDS_A_FILE if path else SECONDS_A_PROJECT):
             return check_file(project, path, rules, codemods) if path else check_project(project, rules, codemods)

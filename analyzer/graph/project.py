@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING
 from ..findings import Problem
 from ..source.facts import Call, FileFacts
 from ..source.module import Module
+from ..source.parsed import Parsed
 from ..source.reader import Sources, Text, Unreadable, decode, parse
 from .symbols import Symbol, SymbolTable
 
@@ -25,7 +26,7 @@ if TYPE_CHECKING:
     from .graphs import Graphs
     from .reach import Reach
 
-_OPEN_MODULES = 64
+_OPEN_MODULES = 48
 _CLOSED_AT_ONCE = 16
 _CLOSED_A_COLLECTION = 512
 
@@ -64,6 +65,8 @@ class Project:
         self.data_files = tuple(data_files)
         self.console_scripts = tuple(console_scripts)
         self.symbols = SymbolTable(files)
+        self.parsed = Parsed()
+        """Files that need not be parsed again."""
         self._modules: OrderedDict[str, Module] = OrderedDict()
         self._closed = 0
         self._call_sites: dict[str, dict[Symbol, list[CallSite]]] = {}
@@ -87,6 +90,9 @@ class Project:
         if found is not None:
             self._modules.move_to_end(path)
             return found
+        kept = self.parsed.find(path, self.files[path].digest)
+        if kept is not None:
+            return self.adopt(*kept)
         text = decode(path, self.sources.read(path))
         return self.adopt(text, parse(text))
 

@@ -6,7 +6,7 @@ from dataclasses import replace
 from pathlib import Path
 
 import pytest
-from mlfix.analyzer import engine, worker
+from mlfix.analyzer import team, worker
 from mlfix.analyzer.baseline import BadBaseline, read_baseline, write_baseline
 from mlfix.analyzer.engine import scan
 from mlfix.analyzer.findings import Confidence, Level, Location
@@ -22,15 +22,15 @@ def places(root: Path, **options: object) -> list[tuple[str, int]]:
 
 
 def test_processes_give_the_same_as_one(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(engine, "BYTES_WORTH_A_POOL", 1)
-    monkeypatch.setattr(engine, "FILES_WORTH_A_POOL", 1)
+    monkeypatch.setattr(team, "BYTES_WORTH_A_POOL", 1)
+    monkeypatch.setattr(team, "FILES_WORTH_A_POOL", 1)
     write(tmp_path, {f"m{n}.py": "x = 1\n" * n + GOOD for n in range(40)})
     assert places(tmp_path, jobs=3) == places(tmp_path, jobs=1) != []
 
 
 def test_another_executor_can_take_the_place_of_processes(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(engine, "BYTES_WORTH_A_POOL", 1)
-    monkeypatch.setattr(engine, "FILES_WORTH_A_POOL", 1)
+    monkeypatch.setattr(team, "BYTES_WORTH_A_POOL", 1)
+    monkeypatch.setattr(team, "FILES_WORTH_A_POOL", 1)
     monkeypatch.setattr(worker, "SECONDS_A_FILE", 5)
     write(tmp_path, {f"m{n}.py": GOOD for n in range(5)})
 
@@ -49,10 +49,11 @@ def test_a_dead_worker_costs_its_files_only(tmp_path: Path, monkeypatch: pytest.
                 os._exit(1)
             return super().check(module, project)
 
-    monkeypatch.setattr(engine, "FILES_WORTH_A_POOL", 1)
+    monkeypatch.setattr(team, "FILES_WORTH_A_POOL", 1)
     write(tmp_path, {f"m{n}.py": GOOD for n in range(4)})
     report = scan(request(tmp_path, rules=[Deadly()], jobs=2))
     assert any(p.path == "m0.py" and "died" in p.message for p in report.problems)
+    assert {f.location.path for f in report.findings} == {"m1.py", "m2.py", "m3.py"}
 
 
 class Counting(OldCall):
