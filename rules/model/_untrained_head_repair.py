@@ -63,7 +63,7 @@ def _is_embedding(found: Untrained, project: Project) -> bool:
     """Whether the output is a vector to compare by: made a unit vector, or called so by the model itself."""
     if _EMBEDDING.search(found.part.name) or _EMBEDDING.search(str(found.output)):
         return True
-    for made in found.part.made:
+    for made in found.part.made(project):
         if not isinstance(made.of, str):
             method = project.symbols.method(made.of, "forward")
             opened = project.flow.calls.function(method) if method is not None else None

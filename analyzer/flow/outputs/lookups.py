@@ -15,17 +15,20 @@ _HOLE = re.compile(r"\\{[^{}]*\\}|%[-+ #0]*\d*(?:\\\.\d+)?[a-z]")
 """A place of ``"{}".format(...)`` or ``"%d" % ...`` in an escaped text."""
 
 
+def is_lookup(call: ast.Call) -> bool:
+    """Whether a call looks some attribute up."""
+    return last_name(call.func) in _BY_NAME
+
+
 def looks_up(module: Module, call: ast.Call, name: str, in_class: bool) -> bool:
     """Whether a call may look an attribute up by its name.
 
     Args:
         module: the file of the call.
-        call: any call.
+        call: a call that looks one up.
         name: the attribute.
         in_class: whether the file is that of the attribute's class, where ``getattr(self, anything)`` may be it.
     """
-    if last_name(call.func) not in _BY_NAME:
-        return False
     texts = call.args[-1:] if last_name(call.func) == "get_submodule" else call.args[1:2]
     for text in texts:
         pattern = _pattern(text)

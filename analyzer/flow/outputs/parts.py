@@ -27,14 +27,22 @@ _DEEPEST = 5
 
 @dataclass(frozen=True)
 class Part:
-    """``self.name = Class(...)``: an attribute of a module that holds weights."""
+    """``self.name = Class(...)``: an attribute of a module. ``values``: all that it is set to, ``value``: the last."""
 
     owner: Symbol
     name: str
     module: Module
     binding: Binding
     value: ast.expr
-    made: tuple[Made, ...]
+    values: tuple[Operand, ...]
+
+    def made(self, project: Project) -> list[Made]:
+        """What may be put there."""
+        return [made for value in self.values for made in _makings(value, project)]
+
+    def has_weights(self, project: Project) -> bool:
+        """Whether it is known to hold a layer with weights."""
+        return any(has_weights(made, project) for made in self.made(project))
 
 
 def called_parts(klass: Symbol, facts: FileFacts) -> set[str]:
@@ -43,13 +51,13 @@ def called_parts(klass: Symbol, facts: FileFacts) -> set[str]:
     return {callee.split(".")[1] for callee in inside if callee.startswith("self.")}
 
 
-def weighted_parts(klass: Symbol, project: Project, is_asked: Callable[[str], bool]) -> list[Part]:
-    """The attributes that a class's own constructor sets to a module with weights, in source order.
+def parts_of(klass: Symbol, project: Project, is_asked: Callable[[str], bool]) -> list[Part]:
+    """The attributes that a class's own constructor always sets by plain assignments, in source order.
 
     Args:
         klass: a class of the project.
         project: the project.
-        is_asked: whether an attribute of that name is of interest; the others are not looked into.
+        is_asked: whether an attribute of that name is of interest.
     """
     module = project.try_module(klass.path)
     scope = module.scope_named(f"{klass.qualname}.__init__") if module is not None else None
@@ -58,14 +66,12 @@ def weighted_parts(klass: Symbol, project: Project, is_asked: Callable[[str], bo
     found: list[Part] = []
     for key, bindings in scope.bindings.items():
         owner, _, name = key.partition(".")
-        plain = [b for b in bindings if b.kind is Kind.ASSIGN and b.value is not None and not b.index]
+        plain = [b.value for b in bindings if b.kind is Kind.ASSIGN and b.value is not None and not b.index]
         if owner != "self" or not name.isidentifier() or len(plain) != len(bindings) or not is_asked(name):
             continue
-        made = [
-            m for b in plain if b.value is not None for m in _makings(Operand(b.value, Frame(module, scope)), project)
-        ]
-        if any(has_weights(m, project) for m in made) and plain[0].value is not None:
-            found.append(Part(klass, name, module, plain[-1], plain[-1].value or plain[0].value, tuple(made)))
+        if plain:
+            values = tuple(Operand(value, Frame(module, scope)) for value in plain)
+            found.append(Part(klass, name, module, bindings[-1], plain[-1], values))
     return found
 
 

@@ -13,23 +13,16 @@ from ...graph.project import CallSite, Project
 from ...graph.symbols import Symbol
 from ...source.module import Module
 from ...source.reader import Unreadable
-from ...source.scopes import Kind, last_name
+from ...source.scopes import Kind
 from ..values.functions import returned
 from .gradients import is_off
-from .lookups import looks_up
-from .parts import Part, called_parts, weighted_parts
+from .parts import Part, called_parts, parts_of
 from .sites import calls_of_module
 from .takers import How, Output, Takers
+from .uses import Use, uses_elsewhere, uses_in
 
 _SEQUENTIAL = frozenset(
     {"torch.nn.Sequential", "torch.nn.ModuleList", "torch.nn.ModuleDict", "torch.nn.modules.container.Sequential"}
-)
-_HANDLING = frozenset(
-    {
-        *("parameters", "named_parameters", "state_dict", "load_state_dict", "train", "eval", "to", "cuda", "cpu"),
-        *("apply", "in_features", "out_features", "in_channels", "out_channels", "half", "float", "init_weights"),
-        *("reset_parameters", "requires_grad_", "embedding_dim", "num_embeddings", "num_features"),
-    }
 )
 _MOST_FILES = 1500
 """Files of a project that are searched for readers of a part; a larger one's unread parts are not asked about."""
@@ -54,15 +47,6 @@ class Untrained:
     backward: tuple[Module, ast.AST] | None = None
 
 
-@dataclass(frozen=True)
-class _Use:
-    """A read of a part. ``call``: the call of it; None for what else may use its weights."""
-
-    module: Module
-    node: ast.expr
-    call: ast.Call | None
-
-
 def never_called(module: Module, project: Project) -> Iterator[Untrained]:
     """The parts of one file's modules that are built, and called by no program of the project."""
     if len(project.files) > _MOST_FILES:
@@ -78,10 +62,12 @@ def never_called(module: Module, project: Project) -> Iterator[Untrained]:
         if not any(not is_test(path) for path in _makings(klass, project)):
             continue
         texts = _Texts(project, klass)
-        for part in weighted_parts(klass, project, unread.__contains__):
-            if _reads_in(part, module, project) != [] or texts.walks_children() or texts.freezes(part.name):
+        for part in parts_of(klass, project, unread.__contains__):
+            if not part.has_weights(project):
                 continue
-            if _reads_elsewhere(part, texts, project) == []:
+            if uses_in(part, module, project) != [] or texts.walks_children() or texts.freezes(part.name):
+                continue
+            if uses_elsewhere(part, texts.files_with(part.name), project) == []:
                 yield _never_called(part, project)
 
 
@@ -93,12 +79,15 @@ def never_trained(project: Project) -> Iterator[Untrained]:
         return
     for path, facts in project.files.items():
         for klass in (Symbol(path, c.qualname) for c in facts.classes if "__init__" in c.methods):
-            if not _is_made_whole(klass, project) or not _is_whole_module(klass, project):
+            if not _may_return_several(klass, project):
+                continue
+            # A part of its own is set somewhere in the file, by a plain assignment to an attribute.
+            called = called_parts(klass, facts) & facts.attributes
+            if not called or not _is_made_whole(klass, project) or not _is_whole_module(klass, project):
                 continue
             if _returns_several(klass, project):
                 texts = _Texts(project, klass)
-                called = called_parts(klass, facts)
-                found = (_judged(part, texts, project) for part in weighted_parts(klass, project, called.__contains__))
+                found = (_judged(part, texts, project) for part in parts_of(klass, project, called.__contains__))
                 yield from (f for f in found if f is not None)
 
 
@@ -183,16 +172,14 @@ class _Texts:
 
 
 def _judged(part: Part, texts: _Texts, project: Project) -> Untrained | None:
-    own = _reads_in(part, part.module, project)
-    if own is None or any(use.call is None for use in own):
-        return None
-    if not own:
+    own = uses_in(part, part.module, project)
+    if not own or not part.has_weights(project):  # in this order: what a part is made of may lie some files away
         return None
     passed = _ends_without_loss(own, project)
     if passed is None:
         return None
-    other = _reads_elsewhere(part, texts, project)
-    if other is None or any(use.call is None for use in other) or texts.freezes(part.name):
+    other = uses_elsewhere(part, texts.files_with(part.name), project)
+    if other is None or texts.freezes(part.name):
         return None
     more = _ends_without_loss(other, project)
     return _never_trained(part, own, [*passed, *more], project) if more is not None else None
@@ -227,116 +214,16 @@ def _makings(klass: Symbol, project: Project) -> list[str]:
     return found
 
 
-def _reads_elsewhere(part: Part, texts: _Texts, project: Project) -> list[_Use] | None:
-    """The reads of a part in other files; None where one cannot be told."""
-    found: list[_Use] = []
-    for path in texts.files_with(part.name):
-        module = project.try_module(path) if path != part.module.path else None
-        uses = _reads_in(part, module, project) if module is not None else []
-        if uses is None:
-            return None
-        found += uses
-    return found
-
-
-def _reads_in(part: Part, module: Module, project: Project) -> list[_Use] | None:
-    """Every read of a part in a file that may run it; None where it is replaced, or looked up by its name."""
-    found: list[_Use] = []
-    for node in module.nodes:
-        if isinstance(node, ast.Call) and looks_up(module, node, part.name, module is part.module):
-            return None
-        if not isinstance(node, ast.Attribute) or node.attr != part.name:
-            continue
-        if _is_of_other_class(part, module, node, project):
-            continue
-        if not isinstance(node.ctx, ast.Load):
-            if module is part.module and _is_in_constructor(part, module, node):
-                continue
-            return None
-        use = _use(module, node, project)
-        if use is not None:
-            found.append(use)
-    return found
-
-
-def _is_of_other_class(part: Part, module: Module, node: ast.Attribute, project: Project) -> bool:
-    """``self.fc`` in the methods of a class that has nothing to do with the part's."""
-    if not isinstance(node.value, ast.Name) or node.value.id != "self":
-        known = (
-            project.flow.classes.of(project.flow.operand(module, node.value))
-            if not (module.local_name(node) is not None)
-            else []
-        )
-        return (module.local_name(node) is not None) or (
-            bool(known) and not any(_is_kin(part, k, project) for k in known)
-        )
-    method = module.scope_of(node).method
-    owner = method.parent if method is not None else None
-    return owner is not None and not _is_kin(part, Symbol(module.path, owner.qualname), project)
-
-
-def _is_kin(part: Part, klass: Symbol, project: Project) -> bool:
-    return klass in project.symbols.ancestry(part.owner) or part.owner in project.symbols.ancestry(klass)
-
-
-def _is_in_constructor(part: Part, module: Module, node: ast.Attribute) -> bool:
-    return module.qualname(node) == f"{part.owner.qualname}.__init__"
-
-
-def _use(module: Module, node: ast.Attribute, project: Project) -> _Use | None:
-    """What one read of a part does with it; None where that cannot run it or train its weights."""
-    parent = module.parent(node)
-    if isinstance(parent, ast.Subscript) and parent.value is node:
-        node_or_item: ast.expr = parent
-        parent = module.parent(parent)
-    else:
-        node_or_item = node
-    if isinstance(parent, ast.Call) and parent.func is node_or_item:
-        return _Use(module, node, parent)
-    if isinstance(parent, ast.Attribute):
-        if parent.attr in _HANDLING:
-            return None
-        if parent.attr in ("weight", "bias") and _is_set_up(module, parent, project):
-            return None
-        if parent.attr == "forward":
-            call = module.parent(parent)
-            return _Use(module, node, call if isinstance(call, ast.Call) else None)
-        return _Use(module, node, None)
-    if isinstance(parent, ast.Call) and _is_initialisation(module, parent, project):
-        return None
-    if isinstance(parent, (ast.Compare, ast.If, ast.IfExp)) and getattr(parent, "test", parent) in (node, parent):
-        return None
-    return _Use(module, node, None)
-
-
-def _is_set_up(module: Module, weight: ast.Attribute, project: Project) -> bool:
-    """``nn.init.normal_(self.fc.weight)``, ``self.fc.bias.data.fill_(0)``, ``self.fc.weight.shape``."""
-    parent = module.parent(weight)
-    if isinstance(parent, ast.Attribute):
-        return parent.attr in ("data", "shape", "size", "device", "dtype", "requires_grad", "fill_", "zero_", "normal_")
-    return isinstance(parent, ast.Call) and _is_initialisation(module, parent, project)
-
-
-def _is_initialisation(module: Module, call: ast.Call, project: Project) -> bool:
-    name = project.external(module, call.func) or last_name(call.func)
-    return (
-        name.startswith("torch.nn.init.")
-        or bool(re.search(r"(?i)init", name.rpartition(".")[2]))
-        or name
-        in (
-            "isinstance",
-            "print",
-            "hasattr",
-        )
-    )
+def _may_return_several(klass: Symbol, project: Project) -> bool:
+    """The same as :func:`_returns_several`, by the facts of ``forward`` alone."""
+    method = project.symbols.method(klass, "forward")
+    return method is not None and method.qualname in project.files[method.path].gives_several
 
 
 def _returns_several(klass: Symbol, project: Project) -> bool:
     """Whether ``forward`` gives several things back, so that one of them may be left."""
     method = project.symbols.method(klass, "forward")
-    if method is None or method.qualname not in project.files[method.path].gives_several:
-        return False
-    opened = project.flow.calls.function(method)
+    opened = project.flow.calls.function(method) if method is not None else None
     if opened is None:
         return False
     values = returned(opened[1])
@@ -352,14 +239,14 @@ def _returns_several(klass: Symbol, project: Project) -> bool:
     )
 
 
-def _ends_without_loss(uses: list[_Use], project: Project) -> list[Output] | None:
+def _ends_without_loss(uses: list[Use], project: Project) -> list[Output] | None:
     """What the results of a part pass on their way, where all of it ends without a loss; None otherwise.
 
     A part that is called without gradients is left alone: on purpose (a moving average), or by an evaluation.
     """
     passed: list[Output] = []
     for use in uses:
-        if use.call is None or is_off(project, use.module, use.call):
+        if is_off(project, use.module, use.call):
             return None
         takers = Takers(project)
         for end in takers.of(use.module, use.call):
@@ -369,7 +256,7 @@ def _ends_without_loss(uses: list[_Use], project: Project) -> list[Output] | Non
     return passed
 
 
-def _never_trained(part: Part, uses: list[_Use], passed: list[Output], project: Project) -> Untrained | None:
+def _never_trained(part: Part, uses: list[Use], passed: list[Output], project: Project) -> Untrained | None:
     """A part whose results all end without a loss, in a model that is trained by its other results."""
     trained = _trained_by(part, project)
     if trained is None:
@@ -381,7 +268,7 @@ def _never_trained(part: Part, uses: list[_Use], passed: list[Output], project: 
         site[0].evidence(site[1], f"`{site[0].snippet(site[1])}` is called in training"),
         backward[0].evidence(backward[1], "backward starts here, from the other outputs"),
     )
-    calls = tuple((u.module, u.call) for u in uses if u.call is not None)
+    calls = tuple((u.module, u.call) for u in uses)
     outputs = {o.path for o in passed if o.klass == part.owner}
     path = outputs.pop() if len(outputs) == 1 else ()
     return Untrained(part, calls, evidence, path[0] if len(path) == 1 else None, site, backward)
