@@ -1,0 +1,83 @@
+"""Parts that no loss reaches, however the constructor sets them and whatever stands before their calls."""
+
+from __future__ import annotations
+
+import pytest
+from mlfix.analyzer.flow.outputs.untrained import never_trained
+
+from ..projects import project_of
+
+NET = """\
+import torch.nn as nn
+
+from helpers import project_head
+
+
+class Net(nn.Module):
+    def __init__(self, dim):
+        super().__init__()
+        self.trunk = nn.Linear(dim, dim)
+        {set}
+
+    def head(self, x):
+        return x
+
+    def forward(self, x):
+        h = self.trunk(x)
+        return h, self.head(h){more}
+"""
+HELPERS = """\
+import torch.nn as nn
+
+
+def project_head(dim):
+    return nn.Sequential(nn.Linear(dim, dim), nn.ReLU(), nn.Linear(dim, 10))
+"""
+TRAIN = """\
+from net import Net
+
+
+def train(loader, optimizer):
+    model = Net(8)
+    for x, y in loader:
+        out, _ = model(x)
+        loss = (out - y).square().mean()
+        loss.backward()
+        optimizer.step()
+    {use}
+"""
+
+
+def _found(parts: str, more: str = "", use: str = "return model") -> list[str]:
+    files = {"net.py": NET.format(set=parts, more=more), "helpers.py": HELPERS, "train.py": TRAIN.format(use=use)}
+    return [found.part.name for found in never_trained(project_of(files))]
+
+
+@pytest.mark.parametrize(
+    "parts",
+    [
+        "self.head = nn.Linear(dim, 10)",
+        "self.head: nn.Module = nn.Linear(dim, 10)",
+        "self.head = self.spare = nn.Linear(dim, 10)",
+        "self.head = project_head(dim)",
+        "self.head = nn.Sequential(nn.ReLU(), nn.Linear(dim, 10))",
+        "self.head = nn.Linear(dim, 10) if dim else project_head(dim)",
+    ],
+)
+def test_a_part_is_known_however_it_is_set(parts: str) -> None:
+    assert _found(parts) == ["head"]
+
+
+@pytest.mark.parametrize(
+    ("parts", "more", "use"),
+    [
+        ("self.head = nn.ReLU()", "", "return model"),  # no weights
+        ("self.head, self.tail = nn.Linear(dim, 10), None", "", "return model"),  # set with others
+        ("self.head = nn.Linear(dim, 10)", " + self.head.weight.sum()", "return model"),  # used otherwise
+        ("self.head = nn.Linear(dim, 10)", "", "return tied(model.head)"),  # used otherwise by another file
+        ("self.head = nn.Linear(dim, 10)", "", "model.head = None"),  # replaced by another file
+        ("self.head = nn.Linear(dim, 10)", "", "return getattr(model, 'head')"),  # looked up
+    ],
+)
+def test_a_part_that_may_be_trained_is_left_alone(parts: str, more: str, use: str) -> None:
+    assert "head" not in _found(parts, more, use)
