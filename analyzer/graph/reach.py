@@ -67,6 +67,7 @@ class Reach:
         self._uses = {path: dict(facts.uses) for path, facts in project.files.items()}
         self._targets: dict[tuple[str, str], tuple[Symbol, ...]] = {}
         self._run: dict[tuple[str, str], tuple[Symbol, ...]] = {}
+        self._calls: dict[str, dict[str, list[Call]]] = {}
         self._following: dict[Symbol, list[Symbol]] = {}
 
     @cached_property
@@ -147,10 +148,10 @@ class Reach:
         else:
             yield from self._packages_of(path)
         for item in self._imports[path].get(owner, ()):
-            yield from (Symbol(t.path, "") for t in self._imported_by(path, item.target))
+            yield from self._imported_by(path, item.target)
         for name in self._uses[path].get(owner, ()):
             yield from self.targets(path, name)
-        if any(call.callee in _OWN_NAMESPACE for call in self._calls_of(part)):
+        if any(call.callee in _OWN_NAMESPACE for call in self._calls_of(part, _OWN_NAMESPACE)):
             yield from self._namespace(path)
 
     def targets(self, path: str, name: str) -> tuple[Symbol, ...]:
@@ -203,6 +204,8 @@ class Reach:
 
     def _find_imported(self, path: str, target: str) -> Iterable[Symbol]:
         symbols = self.project.symbols
+        if symbols.is_outside(target):
+            return
         file = symbols.module_file(path, target)
         if file is None and target.strip("."):
             dots, name = target[: len(target) - len(target.lstrip("."))], target.lstrip(".")
@@ -239,14 +242,16 @@ class Reach:
         return True
 
     def _calls_any(self, parts: Iterable[Symbol], names: frozenset[str]) -> bool:
-        return any(call.callee.rpartition(".")[2] in names for part in parts for call in self._calls_of(part))
+        return any(call.callee.rpartition(".")[2] in names for part in parts for call in self._calls_of(part, names))
 
-    def _calls_of(self, part: Symbol) -> Sequence[Call]:
+    def _calls_of(self, part: Symbol, names: frozenset[str]) -> Sequence[Call]:
+        """The calls of a part, in a file that calls something by one of some names; none where it does not."""
+        facts = self.project.files[part.path]
+        if facts.called.isdisjoint(names):
+            return ()
+        if part.path not in self._calls:
+            self._calls[part.path] = _by_part(facts.calls)
         return self._calls[part.path].get("" if part.qualname == MAIN_PART else part.qualname, ())
-
-    @cached_property
-    def _calls(self) -> dict[str, dict[str, list[Call]]]:
-        return {path: _by_part(facts.calls) for path, facts in self.project.files.items()}
 
     @cached_property
     def _imports(self) -> dict[str, dict[str, list[Import]]]:

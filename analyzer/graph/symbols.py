@@ -26,6 +26,7 @@ class SymbolTable:
     def __init__(self, files: Mapping[str, FileFacts]) -> None:
         self.files = files
         self._resolved: dict[tuple[str, str], Symbol | str] = {}
+        self._members: dict[tuple[str, str], Symbol | str | None] = {}
         self._ancestries: dict[Symbol, tuple[Symbol | str, ...]] = {}
         self._located: dict[tuple[str, str], tuple[str, ...]] = {}
         self._search_paths: dict[str, list[str]] = {}
@@ -59,6 +60,21 @@ class SymbolTable:
         return table
 
     @cached_property
+    def _constants(self) -> dict[str, frozenset[str]]:
+        """Other top-level names of each file."""
+        return {path: frozenset(facts.constants) for path, facts in self.files.items()}
+
+    @cached_property
+    def _star_imports(self) -> dict[str, list[str]]:
+        """The modules from which files take every name; files that do so alone."""
+        table: dict[str, list[str]] = {}
+        for path, facts in self.files.items():
+            for item in facts.imports:
+                if item.local == IMPORT_STAR:
+                    table.setdefault(path, []).append(item.target)
+        return table
+
+    @cached_property
     def _definitions(self) -> dict[Symbol, FunctionFacts | ClassFacts]:
         found: dict[Symbol, FunctionFacts | ClassFacts] = {}
         for path, facts in self.files.items():
@@ -83,9 +99,13 @@ class SymbolTable:
         found = self._definitions.get(symbol)
         return found if isinstance(found, ClassFacts) else None
 
+    def is_outside(self, dotted: str) -> bool:
+        """Whether an imported name can only be that of another package; relative names keep their dots."""
+        return not dotted.startswith(".") and dotted.partition(".")[0] not in self._tops
+
     def module_file(self, path: str, dotted: str) -> str | None:
         """The project's file for ``import dotted`` written in the file ``path``; relative names keep their dots."""
-        if not dotted.startswith(".") and dotted.partition(".")[0] not in self._tops:
+        if self.is_outside(dotted):
             return None
         key = (path.rpartition("/")[0], dotted)
         found = self._located.get(key)
@@ -119,56 +139,64 @@ class SymbolTable:
         return found
 
     def _resolve(self, path: str, dotted: str, seen: set[tuple[str, str]]) -> Symbol | str:
+        if self.is_outside(dotted):
+            return dotted
         name = dotted.lstrip(".")
         dots = dotted[: len(dotted) - len(name)]
         parts = name.split(".") if name else []
-        if not dots and (not parts or parts[0] not in self._tops):
-            return dotted
         for cut in range(len(parts), -1 if dots else 0, -1):
             file = self.module_file(path, dots + ".".join(parts[:cut]))
+            if file is not None and cut == len(parts):
+                return Symbol(file, "")
             if file is not None:
-                rest = parts[cut:]
-                return Symbol(file, "") if not rest else self._member(file, rest, seen, dotted)
+                found = self._find(file, parts[cut:], seen) if seen else self._member(file, parts[cut:])
+                return dotted if found is None else found
         return dotted
 
-    def _member(self, file: str, rest: list[str], seen: set[tuple[str, str]], dotted: str) -> Symbol | str:
-        """A name inside a known module: defined there, imported there, or star-imported.
+    def _member(self, file: str, rest: list[str]) -> Symbol | str | None:
+        """What a name inside a module stands for; asked of a package by every file that imports it from there."""
+        key = (file, ".".join(rest))
+        if key not in self._members:
+            self._members[key] = self._find(file, rest, set())
+        return self._members[key]
+
+    def _find(self, file: str, rest: list[str], seen: set[tuple[str, str]]) -> Symbol | str | None:
+        """A name inside a known module: defined there, imported there, or star-imported; None for any other.
 
         Modules that star-import each other in a ring are each asked once: ``seen`` holds what has been.
         """
         mark = (file, ".".join(rest))
         if mark in seen or len(rest) > _FURTHEST:
-            return dotted
+            return None
         seen.add(mark)
         head = rest[0]
         for cut in range(len(rest), 0, -1):
-            symbol = Symbol(file, ".".join(rest[:cut]))
-            if symbol in self._definitions:
-                return symbol if cut == len(rest) else Symbol(file, ".".join(rest))
+            if Symbol(file, ".".join(rest[:cut])) in self._definitions:
+                return Symbol(*mark)
         target = self._imports[file].get(head)
         if target is not None:
             return self._resolve(file, ".".join([target, *rest[1:]]) if rest[1:] else target, seen)
-        if head in self.files[file].constants:
-            return Symbol(file, ".".join(rest))
-        for item in self.files[file].imports:
-            if item.local == IMPORT_STAR:
-                source = self.module_file(file, item.target)
-                if source is not None and source != file:
-                    found = self._member(source, rest, seen, dotted)
-                    if isinstance(found, Symbol):
-                        return found
-        return dotted
+        if head in self._constants[file]:
+            return Symbol(*mark)
+        for star in self._star_imports.get(file, ()):
+            source = self.module_file(file, star)
+            if source is not None and source != file:
+                found = self._find(source, rest, seen)
+                if isinstance(found, Symbol):
+                    return found
+        return None
 
     def local(self, path: str, name: str) -> Symbol | str | None:
         """What a top-level name of a file stands for; None where the file binds no such name."""
-        head = name.partition(".")[0]
-        facts = self.files.get(path)
-        if facts is None:
+        if path not in self.files:
             return None
-        if Symbol(path, head) in self._definitions or head in self._imports[path] or head in facts.constants:
-            return self._member(path, name.split("."), set(), name)
-        found = self._member(path, name.split("."), set(), name)
-        return found if isinstance(found, Symbol) else None
+        found = self._member(path, name.split("."))
+        if isinstance(found, Symbol):
+            return found
+        head = name.partition(".")[0]
+        if Symbol(path, head) in self._definitions or head in self._imports[path] or head in self._constants[path]:
+            return name if found is None else found
+        return None
 
     def base_symbols(self, symbol: Symbol) -> list[Symbol | str]:
         """The bases of a class, resolved."""

@@ -7,6 +7,7 @@ import re
 from collections import defaultdict
 from collections.abc import Iterator
 from dataclasses import dataclass
+from functools import lru_cache
 
 from ...analyzer.graph.project import Project
 from ...analyzer.graph.symbols import Symbol
@@ -87,6 +88,7 @@ def _may_pick(project: Project, path: str) -> bool:
     return any(read_name(n).contradicts(read_name(t)) for n in names for t in compared.get(_roughly(n), ()))
 
 
+@lru_cache(maxsize=20_000)
 def _roughly(name: str) -> str:
     """A family by one substitution: equal for all that :func:`read_name` gives one family, and for some more."""
     return _SAYS_NOTHING.sub("", name.lower())

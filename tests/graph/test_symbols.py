@@ -102,3 +102,30 @@ def test_a_name_that_its_own_package_imports_in_a_ring():
         {"net/__init__.py": "from . import net\nfrom .a import *\n", "net/a.py": "from net import net\n"}
     )
     assert project.symbols.local("net/a.py", "net.Layer") is not None
+
+
+def test_what_a_package_gives_out_is_the_same_for_every_file_and_in_every_order():
+    files = {
+        "pkg/__init__.py": "from .a import *\nfrom .b import Net\nfrom torch.nn import Linear\n",
+        "pkg/a.py": "from . import *\nfrom .c import *\nSIZE = 3\n",
+        "pkg/b.py": "from .a import *\nclass Net:\n    pass\n",
+        "pkg/c.py": "from .a import *\ndef make():\n    pass\n",
+        "one.py": "from pkg import make, Net, Linear, SIZE, missing\n",
+        "two.py": "from pkg import missing, SIZE, Linear, Net, make\n",
+    }
+    expected = {
+        "pkg.make": Symbol("pkg/c.py", "make"),
+        "pkg.make.cache": Symbol("pkg/c.py", "make.cache"),
+        "pkg.Net": Symbol("pkg/b.py", "Net"),
+        "pkg.Linear": "torch.nn.Linear",
+        "pkg.SIZE": Symbol("pkg/a.py", "SIZE"),
+        "pkg.missing": "pkg.missing",
+        "pkg": Symbol("pkg/__init__.py", ""),
+    }
+    for names in (list(expected), list(expected)[::-1]):
+        symbols = project_of(files).symbols
+        for path in ("one.py", "two.py"):
+            assert {name: symbols.resolve(path, name) for name in names} == expected
+        assert symbols.local("pkg/__init__.py", "make") == Symbol("pkg/c.py", "make")
+        assert symbols.local("pkg/__init__.py", "Linear") == "torch.nn.Linear"
+        assert symbols.local("pkg/__init__.py", "missing") is None
