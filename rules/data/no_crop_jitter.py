@@ -7,7 +7,7 @@ from collections.abc import Iterator
 from typing import Any
 
 from ...analyzer.findings import Confidence, Finding, Level
-from ...analyzer.flow.crops.centred import Centred, centred_crops, cuts_around_centre
+from ...analyzer.flow.crops.centred import Centred, centred_crops, cutting_functions
 from ...analyzer.flow.items.making import Item, items_of
 from ...analyzer.flow.items.phases import runs_in_training
 from ...analyzer.flow.values.functions import own_calls, self_name
@@ -80,7 +80,7 @@ class NoCropJitter(Rule):
 
     def check(self, module: Module, project: Project) -> Iterator[Finding]:
         """Each function of the file that cuts around a centre, for the dataset whose items it makes."""
-        centred = [s.qualname for s in module.scopes() if s.is_function and cuts_around_centre(project.flow, module, s)]
+        centred = cutting_functions(project.flow, module)
         if not centred:
             return
         reported: set[str] = set()

@@ -56,9 +56,18 @@ def centred_crops(flow: Flow, item: Item) -> Iterator[Centred]:
         yield from found
 
 
-def cuts_around_centre(flow: Flow, module: Module, scope: Scope) -> bool:
-    """Whether a function holds a centred start, whoever calls it."""
-    return any(True for _ in _of_function(flow, Visit(Frame(module, scope))))
+def cutting_functions(flow: Flow, module: Module) -> list[str]:
+    """The functions of a file that hold a centred start, whoever calls them."""
+    holding: dict[int, Scope] = {}
+    for node in module.nodes:
+        if isinstance(node, ast.BinOp) and isinstance(node.op, ast.Sub):
+            scope = module.scope_of(node)
+            holding[id(scope)] = scope
+            while isinstance(scope.node, ast.Lambda) and scope.parent is not None:  # a function's own code too
+                scope = scope.parent
+                holding[id(scope)] = scope
+    functions = [scope for scope in holding.values() if scope.is_function]
+    return [s.qualname for s in functions if any(True for _ in _of_function(flow, Visit(Frame(module, s))))]
 
 
 def _of_function(flow: Flow, visit: Visit) -> Iterator[Centred]:
@@ -69,9 +78,11 @@ def _of_function(flow: Flow, visit: Visit) -> Iterator[Centred]:
     for node in nodes:
         if not isinstance(node, ast.BinOp) or not isinstance(node.op, ast.Sub):
             continue
+        if not _stands_alone(visit, node):
+            continue
         op = Operand(node, visit.frame)
         size = half_of(flow, op.sub(node.right))
-        if size is None or not _stands_alone(visit, node):
+        if size is None:
             continue
         known = Positions(flow).evaluate(op.sub(node.left))
         measured = next((k for k in known if k.what.measured), None)
