@@ -133,6 +133,8 @@ class NoCheckpointing(Rule):
         scope = module.scope_named(qualname)
         if scope is None or not project.flow.calls.is_module(Symbol(module.path, qualname)):
             return
+        if _CHECKPOINTS.search(module.text):
+            return
         patches = _patches(module, project, scope.node)
         blocks = _blocks(module, project, scope.node) if patches is not None else None
         if patches is None or blocks is None:
@@ -140,7 +142,7 @@ class NoCheckpointing(Rule):
         block, home = blocks
         if patches is block:
             return  # a class of the project that has both, and is looked at by itself
-        if _CHECKPOINTS.search(module.text) or _CHECKPOINTS.search(home.text):
+        if _CHECKPOINTS.search(home.text):
             return
         yield self.finding(
             module,
@@ -229,8 +231,10 @@ def _patches(module: Module, project: Project, klass: ast.AST) -> ast.Call | Non
             made.append(node)
     for call in made:
         symbol = project.resolve(module, call.func)
-        home = project.try_module(symbol.path) if isinstance(symbol, Symbol) else None
-        scope = home.scope_named(symbol.qualname) if home is not None and isinstance(symbol, Symbol) else None
+        if not isinstance(symbol, Symbol) or project.symbols.klass(symbol) is None:
+            continue
+        home = project.try_module(symbol.path)
+        scope = home.scope_named(symbol.qualname) if home is not None else None
         if home is None or scope is None or not scope.is_class or "Conv3d" not in home.text:
             continue
         if not _LINES_UP.search(home.segment(scope.node)):
@@ -243,14 +247,14 @@ def _patches(module: Module, project: Project, klass: ast.AST) -> ast.Call | Non
 
 def _cuts(module: Module, project: Project, call: ast.Call, least: int = 2) -> bool:
     """``Conv3d(c, dim, p, stride=p)``: each voxel in one token. A kernel that is a number is at least so large."""
-    if (project.external(module, call.func) or "").rpartition(".")[2] != "Conv3d":
-        return False
     given = {k.arg: k.value for k in call.keywords}
     kernel = given.get("kernel_size", call.args[2] if len(call.args) > 2 else None)
     stride = given.get("stride", call.args[3] if len(call.args) > 3 else None)
     if kernel is None or stride is None or ast.unparse(kernel) != ast.unparse(stride):
         return False
-    return not (isinstance(kernel, ast.Constant) and isinstance(kernel.value, int) and kernel.value < least)
+    if isinstance(kernel, ast.Constant) and isinstance(kernel.value, int) and kernel.value < least:
+        return False
+    return (project.external(module, call.func) or "").rpartition(".")[2] == "Conv3d"
 
 
 def _blocks(module: Module, project: Project, klass: ast.AST) -> tuple[ast.Call, Module] | None:
