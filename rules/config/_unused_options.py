@@ -77,7 +77,10 @@ def namespaces(project: Project, paths: list[str]) -> list[tuple[Module, ast.exp
     """The calls that parse a command line."""
     found: list[tuple[Module, ast.expr]] = []
     for path in paths:
-        lines = sorted({c.line for c in project.files[path].calls if c.callee.rpartition(".")[2] in _PARSING})
+        facts = project.files[path]
+        if facts.called.isdisjoint(_PARSING):
+            continue
+        lines = sorted({c.line for c in facts.calls if c.callee.rpartition(".")[2] in _PARSING})
         module = project.try_module(path) if lines else None
         for line in lines if module is not None else ():
             calls = module.calls_on(line) if module is not None else []
@@ -85,13 +88,16 @@ def namespaces(project: Project, paths: list[str]) -> list[tuple[Module, ast.exp
     return found
 
 
-def unused(module: Module, project: Project) -> Iterator[Unused]:
-    """The options that a file declares and no code reads."""
+def unused(module: Module, project: Project, paths: list[str], read: Readings) -> Iterator[Unused]:
+    """The options that a file declares and no code reads.
+
+    Args:
+        module: the file.
+        project: the project.
+        paths: the files that may run together with it.
+        read: what they read of the namespaces that they make.
+    """
     options = [o for o in options_of(module) if not _is_kept(o)]
-    paths = related(project, module.path) if options else []
-    read = _read(project, paths)
-    if read is None:
-        return
     unread = [o for o in options if (o.name,) not in read.reads and (o.name,) not in read.stored]
     unread = [o for o in unread if not any(may_be_read(project, p, o.name) for p in paths)]
     if unread and not _is_imported_unseen(project, module.path):
@@ -112,11 +118,9 @@ def _is_imported_unseen(project: Project, path: str) -> bool:
     return False
 
 
-def undeclared(module: Module, project: Project) -> Iterator[Read]:
-    """The reads of options that no parser declares, of the namespaces that one file makes."""
-    paths = related(project, module.path)
-    read = _read(project, paths)
-    if read is None or read.is_open or read.is_laid_over:
+def undeclared(module: Module, project: Project, paths: list[str], read: Readings) -> Iterator[Read]:
+    """The reads of options that no parser declares, of the namespaces that one file makes; asked as :func:`unused`."""
+    if read.is_open or read.is_laid_over:
         return
     known: set[str] = set()
     starts = namespaces(project, paths)
@@ -180,7 +184,7 @@ def _is_namespace(project: Project, place: Read, name: str, path: str) -> bool:
     return bool(made) and len(made) == len(held) and not declared(project, path, name)
 
 
-def _read(project: Project, paths: list[str]) -> Readings | None:
+def read_by(project: Project, paths: list[str]) -> Readings | None:
     """What is read of the namespaces made in some files; None where they go where they cannot be followed."""
     calls = frozenset().union(*(project.files[p].called for p in paths))
     if not paths or calls & _ELSEWHERE:

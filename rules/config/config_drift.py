@@ -12,7 +12,7 @@ from ...analyzer.source.module import Module
 from ._config_drift_cases import INVALID, VALID
 from ._shadowed import Shadowed, shadowed
 from ._unread_keys import Loaded, Unread, loaded_files, missing, unread
-from ._unused_options import Unused, undeclared, unused
+from ._unused_options import Unused, read_by, related, undeclared, unused
 
 _MOST_OTHERS = 3
 _NO_EDIT = "whether the key is to be read, renamed or removed is for its author to say"
@@ -81,10 +81,14 @@ class ConfigDrift(Rule):
         """Options of one file's parsers."""
         if is_test(module.path):
             return
-        found = list(unused(module, project))
+        paths = related(project, module.path)
+        read = read_by(project, paths)
+        if read is None:
+            return
+        found = list(unused(module, project, paths, read))
         yield from self._set_in_vain(module, [u for u in found if u.commands])
         yield from self._never_set(module, [u for u in found if not u.commands])
-        for place in undeclared(module, project):
+        for place in undeclared(module, project, paths, read):
             name = str(place.key[0])
             note = module.evidence(module.tree.body[0], f"`{name}` is no option of the parsers of `{module.path}`")
             yield self.finding(
