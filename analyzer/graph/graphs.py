@@ -44,6 +44,8 @@ class Graphs:
         found: dict[str, dict[str, int]] = {path: {} for path in self.project.files}
         for path, facts in self.project.files.items():
             for item in facts.imports:
+                if symbols.is_outside(item.target):
+                    continue
                 target = symbols.resolve(path, item.target)
                 if isinstance(target, Symbol):
                     found[path][target.path] = item.line

@@ -119,7 +119,8 @@ class SymbolTable:
     def _candidates(self, folder: str, dotted: str) -> Iterator[str]:
         """The project's files that a module's name may mean in one folder's files, as Python would find them."""
         for base, name in self._bases(folder, dotted):
-            stem = posixpath.join(base, name.replace(".", "/")) if name else base
+            below = name.replace(".", "/")
+            stem = f"{base}/{below}" if base and below else base or below
             yield from (c for c in (f"{stem}.py", f"{stem}/__init__.py") if c in self.files)
 
     def resolve(self, path: str, dotted: str) -> Symbol | str:

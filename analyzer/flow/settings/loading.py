@@ -118,6 +118,8 @@ def loads(project: Project) -> list[tuple[Module, ast.Call]]:
         "yaml" if p.endswith("yml") else p.rpartition(".")[2] for p in map(str.lower, project.configs.paths)
     )
     for path, facts in project.files.items():
+        if facts.called.isdisjoint(_LOADERS):
+            continue
         called = [c for c in facts.calls if c.callee.rpartition(".")[2] in _LOADERS]
         lines = sorted({c.line for c in called if _may_load(project, path, c.callee, known)})
         module = project.try_module(path) if lines else None

@@ -6,6 +6,7 @@ import ast
 import re
 from collections.abc import Iterator
 from dataclasses import dataclass
+from functools import lru_cache
 from typing import TYPE_CHECKING
 
 from ...source.reader import Unreadable
@@ -92,7 +93,7 @@ def may_declare(project: Project, path: str) -> bool:
     facts = project.files.get(path)
     if facts is None:
         return False
-    if any(c.callee.endswith("add_argument") for c in facts.calls):
+    if any(name.endswith("add_argument") for name in facts.called):
         return True
     if not any(i.target.partition(".")[0] in _PARSERS for i in facts.imports):
         return False
@@ -138,7 +139,15 @@ def declared(project: Project, path: str, name: str) -> list[Option]:
 
 def _named(project: Project, path: str, name: str) -> list[Option]:
     module = project.try_module(path) if may_declare(project, path) else None
-    return [o for o in options_of(module) if o.name == name] if module is not None else []
+    return _by_name(module).get(name, []) if module is not None else []
+
+
+@lru_cache(maxsize=8)
+def _by_name(module: Module) -> dict[str, list[Option]]:
+    found: dict[str, list[Option]] = {}
+    for option in options_of(module):
+        found.setdefault(option.name, []).append(option)
+    return found
 
 
 def click_option(project: Project, module: Module, function: ast.AST, name: str) -> Setting | None:

@@ -23,6 +23,8 @@ def overlaid(project: Project, program: str) -> Iterator[tuple[Operand, Operand 
     """What a program's code lays over its options: the mapping of keys, and the namespace (None: the parser itself)."""
     for path in [program, *sorted(project.graphs.imported_by(program))]:
         facts = project.files[path]
+        if facts.called.isdisjoint(_CALLS):
+            continue
         lines = sorted({c.line for c in facts.calls if c.callee.rpartition(".")[2] in _CALLS})
         module = project.try_module(path) if lines and _may_overlay(project, path) else None
         for line in lines:
