@@ -13,7 +13,7 @@ from ...project.labels import Labels
 from ...source.module import Module
 from ...source.scopes import last_name
 from ..settings import Configured, Setting
-from ..settings.paths import ANYTHING, matching, patterns
+from ..settings.paths import ANYTHING, Patterns, matching
 from ..values.frames import Operand
 
 if TYPE_CHECKING:
@@ -84,7 +84,7 @@ def _words(labels: Labels) -> str:
 def _of_call(project: Project, module: Module, call: ast.Call) -> Iterator[Labels]:
     name = last_name(call.func)
     op = project.flow.operand(module, call.args[0])
-    wanted = patterns(project.flow, op, lambda inner: _texts(project, inner))
+    wanted = Patterns(project.flow, lambda inner: _texts(project, inner)).of(op)
     plain = [w for w in sorted(wanted) if w.strip("*./") and ANYTHING not in w]
     if name in _FOLDERS:
         for folder in plain:

@@ -15,7 +15,7 @@ from .literals import name_of_literal, setting_of
 from .loading import loaded_forms, wrapped
 from .model import Files, Form, Held, Nodes, Options, Setting
 from .options import click_option, declared, keyword
-from .paths import ANYTHING, matching, patterns
+from .paths import ANYTHING, Patterns, matching
 
 if TYPE_CHECKING:
     from ...graph.project import Project
@@ -252,12 +252,19 @@ class Configured(Evaluator[Held]):
         """The files that a call may load."""
         forms = loaded_forms(self.project, op)
         known = [p for p in self.project.configs.paths if _form(p) in forms]
-        wanted = patterns(self.flow, op.sub(node.args[0]), self._texts)
-        named = [p for w in sorted(wanted - {ANYTHING}) for p in matching(w, known)]
+        given = op.sub(node.args[0])
+        patterns = Patterns(self.flow, self._texts, known)
+        wanted = patterns.of(given)
+        named = _named(wanted, known)
+        if named and patterns.is_cut:
+            wanted = Patterns(self.flow, self._texts).of(given)
+            named = _named(wanted, known)
         is_sure = ANYTHING not in wanted and not any(ANYTHING in w for w in wanted)
         paths = list(dict.fromkeys(named))
         if ANYTHING in wanted and (paths or "yaml" in forms or "toml" in forms):
             paths += [p for p in known if p not in paths]  # JSON of an unknown name is more often data
+        if not paths:
+            return Files((), (), is_sure)
         return self.of_program(Files(tuple(paths[:_MOST_FILES]), (), is_sure), op.module.path)
 
     def _texts(self, op: Operand) -> Iterable[str | None]:
@@ -271,6 +278,11 @@ class Configured(Evaluator[Held]):
                 found += [what.value] if isinstance(what.value, str) else []
                 found += [None] if what.form is not Form.CODE else []
         return found
+
+
+def _named(wanted: set[str], known: list[str]) -> list[str]:
+    """The files that patterns name; any file is named by none."""
+    return [p for w in sorted(wanted - {ANYTHING}) for p in matching(w, known)]
 
 
 def _is_namespace(configured: Configured, op: Operand) -> bool:

@@ -18,70 +18,101 @@ if TYPE_CHECKING:
 ANYTHING = "*"
 _KEEPING = {"Path", "open", "str", "expanduser", "abspath", "realpath", "normpath", "resolve", "absolute", "read"}
 _KEEPING |= {"read_text", "read_bytes", "fspath", "PurePath", "joinpath", "as_posix", "to_absolute_path", "File"}
+_WILD = re.compile(r"[*?\[\]]")
 _DEEPEST = 14
 _MOST = 40
 
 
-def patterns(flow: Flow, op: Operand, settings: Callable[[Operand], Iterable[str | None]], depth: int = 0) -> set[str]:
-    """Shell patterns of the paths that an expression may be; ``*`` for a part that is not known.
+class Patterns:
+    """Shell patterns of the paths that an expression may be; ``*`` for a part that is not known. One a question.
 
     Args:
         flow: the project's value flow.
-        op: a path, or a file that was opened from one.
         settings: gives the texts that a value is configured to be; None for one that a user may give instead.
+        known: the files that may be meant. The folders of a path are not asked for where its end is that of no file.
+
+    Attributes:
+        is_cut: whether some folders were not asked for.
     """
-    node = op.node
-    if depth > _DEEPEST:
+
+    def __init__(
+        self, flow: Flow, settings: Callable[[Operand], Iterable[str | None]], known: Iterable[str] | None = None
+    ) -> None:
+        self.flow = flow
+        self.settings = settings
+        self.known = None if known is None else tuple(known)
+        self.is_cut = False
+
+    def of(self, op: Operand, is_end: bool = True, depth: int = 0) -> set[str]:
+        """The patterns of a path, of a file that was opened from one, or of a part of one (``is_end``: its last)."""
+        node = op.node
+        if depth > _DEEPEST:
+            return {ANYTHING}
+        if isinstance(node, ast.Constant):
+            return {node.value} if isinstance(node.value, str) else {ANYTHING}
+        if isinstance(node, ast.JoinedStr):
+            parts = [p.value if isinstance(p, ast.Constant) else ANYTHING for p in node.values]
+            return {"".join(str(p) for p in parts)}
+        if isinstance(node, ast.BinOp) and isinstance(node.op, (ast.Div, ast.Add)):
+            middle = "/" if isinstance(node.op, ast.Div) else ""
+            return self._joined([op.sub(node.left), op.sub(node.right)], middle, is_end, depth)
+        if isinstance(node, (ast.IfExp, ast.BoolOp)):
+            choices = node.values if isinstance(node, ast.BoolOp) else [node.body, node.orelse]
+            return {p for c in choices for p in self.of(op.sub(c), is_end, depth + 1)}
+        if isinstance(node, ast.Call):
+            return self._of_call(op, node, is_end, depth)
+        if key_of(node) is not None:
+            return self._of_name(op, is_end, depth)
         return {ANYTHING}
 
-    def of(inner: ast.expr) -> set[str]:
-        return patterns(flow, op.sub(inner), settings, depth + 1)
-
-    if isinstance(node, ast.Constant):
-        return {node.value} if isinstance(node.value, str) else {ANYTHING}
-    if isinstance(node, ast.JoinedStr):
-        parts = [p.value if isinstance(p, ast.Constant) else ANYTHING for p in node.values]
-        return {"".join(str(p) for p in parts)}
-    if isinstance(node, ast.BinOp) and isinstance(node.op, (ast.Div, ast.Add)):
-        middle = "/" if isinstance(node.op, ast.Div) else ""
-        return _products(of(node.left), of(node.right), middle)
-    if isinstance(node, (ast.IfExp, ast.BoolOp)):
-        choices = node.values if isinstance(node, ast.BoolOp) else [node.body, node.orelse]
-        return {p for c in choices for p in of(c)}
-    if isinstance(node, ast.Call):
-        return _of_call(op, node, of)
-    if key_of(node) is not None:
+    def _of_name(self, op: Operand, is_end: bool, depth: int) -> set[str]:
         found: set[str] = set()
-        for text in settings(op):
+        for text in self.settings(op):
             found.add(ANYTHING if text is None else text)
         if found:
             return found
-        sources = [s.operand for s in flow.sources(op) if s.operand is not None and not s.index and not s.is_element]
+        sources = [
+            s.operand for s in self.flow.sources(op) if s.operand is not None and not s.index and not s.is_element
+        ]
         for source in sources[:_MOST]:
-            found |= patterns(flow, source, settings, depth + 1)
+            found |= self.of(source, is_end, depth + 1)
         return found or {ANYTHING}
-    return {ANYTHING}
 
+    def _of_call(self, op: Operand, node: ast.Call, is_end: bool, depth: int) -> set[str]:
+        name = last_name(node.func)
+        if name == "join" and isinstance(node.func, ast.Attribute) and node.args:
+            return self._joined([op.sub(a) for a in node.args], "/", is_end, depth)
+        if name in _KEEPING:
+            method = isinstance(node.func, ast.Attribute) and not isinstance(node.func.value, ast.Name)
+            if isinstance(node.func, ast.Attribute) and (method or not node.args or name == "joinpath"):
+                parts = [node.func.value, *(node.args[:1] if name == "joinpath" else [])]
+                return self._joined([op.sub(p) for p in parts], "/", is_end, depth)
+            if node.args:
+                return self.of(op.sub(node.args[0]), is_end, depth + 1)
+            if isinstance(node.func, ast.Attribute):
+                return self.of(op.sub(node.func.value), is_end, depth + 1)
+        if name == "format" and isinstance(node.func, ast.Attribute) and isinstance(node.func.value, ast.Constant):
+            return {re.sub(r"\{[^{}]*\}", ANYTHING, str(node.func.value.value))}
+        return {ANYTHING}
 
-def _of_call(op: Operand, node: ast.Call, of: Callable[[ast.expr], set[str]]) -> set[str]:
-    name = last_name(node.func)
-    if name == "join" and isinstance(node.func, ast.Attribute) and node.args:
-        found = of(node.args[0])
-        for part in node.args[1:]:
-            found = _products(found, of(part), "/")
-        return found
-    if name in _KEEPING:
-        method = isinstance(node.func, ast.Attribute) and not isinstance(node.func.value, ast.Name)
-        if isinstance(node.func, ast.Attribute) and (method or not node.args or name == "joinpath"):
-            base = of(node.func.value)
-            return _products(base, of(node.args[0]), "/") if name == "joinpath" and node.args else base
-        if node.args:
-            return of(node.args[0])
-        if isinstance(node.func, ast.Attribute):
-            return of(node.func.value)
-    if name == "format" and isinstance(node.func, ast.Attribute) and isinstance(node.func.value, ast.Constant):
-        return {re.sub(r"\{[^{}]*\}", ANYTHING, str(node.func.value.value))}
-    return {ANYTHING}
+    def _joined(self, parts: list[Operand], middle: str, is_end: bool, depth: int) -> set[str]:
+        """The patterns of several parts one after the other."""
+        last = self.of(parts[-1], is_end, depth + 1)
+        if is_end and len(parts) > 1 and self.known is not None and not any(map(self._may_end, last)):
+            self.is_cut = True
+            return {f"{ANYTHING}/{end}" for end in last}
+        found: set[str] | None = None
+        for part in parts[:-1]:
+            inner = self.of(part, False, depth + 1)
+            found = inner if found is None else _products(found, inner, middle)
+        return last if found is None else _products(found, last, middle)
+
+    def _may_end(self, pattern: str) -> bool:
+        """Whether the name of a known file may end as a pattern does."""
+        name = pattern.replace("\\", "/").rpartition("/")[2]
+        if _WILD.search(pattern) or not name.strip("."):
+            return True
+        return any(path.endswith(name) for path in self.known or ())
 
 
 def _products(left: set[str], right: set[str], middle: str) -> set[str]:
