@@ -14,6 +14,7 @@ from ..values.frames import Operand
 from ..values.reaching import ordered
 from .aliases import other_names
 from .bodies import Body
+from .ends import may_end
 from .fates import End, Fate, fate
 from .gradients import Need, Needs
 from .inputs import saved_inputs
@@ -61,11 +62,11 @@ class Break(NamedTuple):
 def breaks(found: Iterable[Write], body: Body, module: Module, project: Project, table: Table) -> Iterator[Break]:
     """Those of a body's writes after which backward fails, in source order; the first one into each value."""
     met: set[tuple[int, str]] = set()
-    for write in found:
-        base = base_of(write.target, module)
+    likely = [(write, base) for write in found if may_break(write, base := base_of(write.target, module), body)]
+    if not likely or not may_end(module, likely[0][0].node, project):
+        return
+    for write, base in likely:
         key = key_of(base)
-        if not may_break(write, base, body):
-            continue
         if key is not None and not _may_be_tensor(key, module.scope_of(write.node), _is_element_change(write)):
             continue
         bindings = _before(write, base, module, project) if key is not None else []

@@ -13,11 +13,10 @@ from ...graph.symbols import Symbol
 from ...source.module import Module
 from ...source.scopes import Binding, Scope, key_of, last_name
 from ..values.frames import Frame
+from .ends import BACKWARD, goes_backward
 from .gradients import cuts
 from .modes import is_recorded
 
-_BACKWARD = frozenset({"backward", "manual_backward"})
-_GRADIENTS = frozenset({"torch.autograd.grad", "torch.autograd.backward"})
 _REDUCING = frozenset({"mean", "sum", "cross_entropy", "nll_loss", "mse_loss", "binary_cross_entropy", "l1_loss"})
 _STEPS = frozenset({"training_step", "compute_loss"})
 _CUT_ATTRIBUTES = frozenset({"shape", "dtype", "device", "data", "grad", "ndim", "requires_grad", "indices", "is_cuda"})
@@ -156,7 +155,7 @@ def _from_attribute(walk: _Walk, node: ast.expr, parent: ast.Attribute) -> None:
     if parent.attr in _CUT_ATTRIBUTES:
         return
     if isinstance(above, ast.Call) and above.func is parent:
-        if parent.attr in _BACKWARD:
+        if parent.attr in BACKWARD:
             walk.backward = above
         elif not cuts(above):
             walk.waiting.append(above)
@@ -167,10 +166,9 @@ def _from_attribute(walk: _Walk, node: ast.expr, parent: ast.Attribute) -> None:
 def _from_argument(walk: _Walk, node: ast.expr, call: ast.Call, project: Project) -> None:
     if call.func is node or cuts(call):
         return
-    name = last_name(call.func)
-    if name in _BACKWARD or project.external(walk.module, call.func) in _GRADIENTS:
+    if goes_backward(walk.module, call, project):
         walk.backward = call
-    elif name in _FILLING and isinstance(call.func, ast.Attribute):
+    elif last_name(call.func) in _FILLING and isinstance(call.func, ast.Attribute):
         walk.waiting += _loads(walk, call.func.value, project)
     else:
         walk.waiting.append(call)
