@@ -90,14 +90,14 @@ def wrapped(module: Module, project: Project) -> Iterator[Wrapped]:
 
 
 def _difference(node: ast.BinOp, module: Module, project: Project, levels: Levels) -> Wrapped | None:
-    if isinstance(node.left, ast.Constant) or _is_mask(node.left) or _is_mask(node.right):
+    left, right = node.left, node.right
+    if isinstance(left, ast.Constant) or _is_mask(left) or _is_mask(right):
+        return None
+    is_number = isinstance(right, ast.Constant)
+    if is_number and (not isinstance(right.value, int) or right.value == 0):
         return None
     notes: list[tuple[ast.AST, str]] = []
-    for side in (node.left, node.right):
-        if isinstance(side, ast.Constant):
-            if not isinstance(side.value, int) or side.value == 0:
-                return None
-            continue
+    for side in (left,) if is_number else (left, right):
         known = levels.evaluate(project.flow.operand(module, side))
         if not known or any(k.what.type is not Type.UINT8 or k.what.whole for k in known):
             return None
