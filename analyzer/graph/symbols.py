@@ -191,13 +191,15 @@ class SymbolTable:
         """What a top-level name of a file stands for; None where the file binds no such name."""
         if path not in self.files:
             return None
+        head = name.partition(".")[0]
+        is_bound = head in self._imports[path] or head in self._constants[path]
+        is_bound = is_bound or Symbol(path, head) in self._definitions
+        if not is_bound and path not in self._star_imports:
+            return None
         found = self._member(path, name.split("."))
         if isinstance(found, Symbol):
             return found
-        head = name.partition(".")[0]
-        if Symbol(path, head) in self._definitions or head in self._imports[path] or head in self._constants[path]:
-            return name if found is None else found
-        return None
+        return found or name if is_bound else None
 
     def base_symbols(self, symbol: Symbol) -> list[Symbol | str]:
         """The bases of a class, resolved."""
