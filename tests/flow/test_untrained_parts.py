@@ -81,3 +81,35 @@ def test_a_part_is_known_however_it_is_set(parts: str) -> None:
 )
 def test_a_part_that_may_be_trained_is_left_alone(parts: str, more: str, use: str) -> None:
     assert "head" not in _found(parts, more, use)
+
+
+FORWARD = """\
+from net import Net
+
+
+def evaluate(loader):
+    net = Net(8)
+    for x, y in loader:
+        out, more = net.forward(x)
+        {take}
+"""
+
+
+@pytest.mark.parametrize(
+    ("called", "take", "found"),
+    [
+        ("model(x)", "print(more)", ["head"]),
+        ("model.forward(x)", "print(more)", ["head"]),
+        ("model(x)", "more.mean().backward()", []),
+        ("model.forward(x)", "more.mean().backward()", []),
+        ("model(x)", "keep(more)", []),
+    ],
+)
+def test_calls_of_forward_count_as_calls(called: str, take: str, found: list[str]) -> None:
+    files = {
+        "net.py": NET.format(set="self.head = nn.Linear(dim, 10)", more=""),
+        "helpers.py": HELPERS,
+        "train.py": TRAIN.format(use="return model").replace("model(x)", called),
+        "evaluate.py": FORWARD.format(take=take),
+    }
+    assert [f.part.name for f in never_trained(project_of(files))] == found

@@ -23,10 +23,15 @@ class ModuleCalls(NamedTuple):
     is_complete: bool
 
 
-def calls_of_module(flow: Flow, klass: Symbol) -> ModuleCalls:
+def calls_of_module(flow: Flow, klass: Symbol, by_name: bool = False) -> ModuleCalls:
     """The calls ``model(x)``, ``model.forward(x)`` and, in its own methods, ``self(x)`` of a class's instances.
 
     A call by a name to which an instance is bound somewhere, whose receiver nobody knows, is possible.
+
+    Args:
+        flow: the project's value flow.
+        klass: the class.
+        by_name: leave out the calls of ``forward``, which may be anywhere.
     """
     project = flow.project
     sure: list[tuple[Module, ast.Call]] = []
@@ -39,6 +44,8 @@ def calls_of_module(flow: Flow, klass: Symbol) -> ModuleCalls:
     sites = [(site, name) for site, name in sites if not is_test(site.path)]
     if len(sites) > _MOST_SITES:
         return ModuleCalls((), (), False)
+    if by_name:
+        sites = [(site, name) for site, name in sites if name != "forward"]
     seen: set[int] = set()
     for site, name in sites:
         module = project.try_module(site.path)

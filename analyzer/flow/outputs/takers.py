@@ -80,10 +80,14 @@ class _At(NamedTuple):
 
 
 class Takers:
-    """Follows values of one project forward. One instance a question: it counts its steps."""
+    """Follows values of one project forward. One instance a question: it counts its steps.
 
-    def __init__(self, project: Project) -> None:
+    With ``by_name`` it does not go into calls of ``forward``: what is an end then is one of all, found sooner.
+    """
+
+    def __init__(self, project: Project, by_name: bool = False) -> None:
         self.project = project
+        self.by_name = by_name
         self.flow = project.flow
         self.passed: list[Output] = []
         """The modules' returns passed on the way."""
@@ -353,8 +357,8 @@ class Takers:
             return How.TAKEN
         note = f"`{klass.qualname}` returns it as {_spelled(at.path[0])}"
         self.passed.append(Output(klass, at.path, at.module.evidence(statement, note)))
-        calls = calls_of_module(self.flow, klass)
-        if not calls.is_complete or not calls.sure:
+        calls = calls_of_module(self.flow, klass, self.by_name)
+        if not calls.is_complete or (not calls.sure and not self.by_name):
             return How.TAKEN
         for module, call in (*calls.sure, *calls.possible):
             self._waiting.append(_At(module, call, at.path))

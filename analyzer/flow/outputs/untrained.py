@@ -244,15 +244,16 @@ def _ends_without_loss(uses: list[Use], project: Project) -> list[Output] | None
 
     A part that is called without gradients is left alone: on purpose (a moving average), or by an evaluation.
     """
+    if any(is_off(project, use.module, use.call) for use in uses):
+        return None
     passed: list[Output] = []
-    for use in uses:
-        if is_off(project, use.module, use.call):
-            return None
-        takers = Takers(project)
-        for end in takers.of(use.module, use.call):
-            if end.how in (How.TAKEN, How.BACKWARD):
+    for by_name in (True, False):  # what is taken is most often taken soon
+        passed.clear()
+        for use in uses:
+            takers = Takers(project, by_name)
+            if any(end.how in (How.TAKEN, How.BACKWARD) for end in takers.of(use.module, use.call)):
                 return None
-        passed += takers.passed
+            passed += takers.passed
     return passed
 
 
