@@ -10,6 +10,7 @@ from functools import cached_property
 from typing import TYPE_CHECKING
 
 from ..findings import Problem
+from ..source.collect import dotted
 from ..source.facts import Call, FileFacts
 from ..source.module import Module
 from ..source.parsed import Parsed
@@ -166,8 +167,6 @@ class Project:
 
         None means a local value (a parameter, a variable); ask :attr:`flow` about those.
         """
-        from ..source.collect import dotted
-
         chain = dotted(node)
         if chain is None:
             return None

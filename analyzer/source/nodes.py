@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import ast
 from collections.abc import Iterator
+from functools import cache
 from typing import Any
 
 # Fields that hold no syntax node, or only operators and contexts, which nobody asks about.
@@ -13,27 +14,23 @@ _PLAIN = frozenset(
         *("name", "op", "ops", "rest", "simple", "tag", "type_comment", "type_ignores"),
     )
 )
-_CHILD_FIELDS: dict[type[ast.AST], tuple[str, ...]] = {
-    ast.Constant: (),
-    ast.Name: (),
-    ast.Global: (),
-    ast.Nonlocal: (),
-    ast.MatchSingleton: (),
-}
-
-_LAST_FIRST: dict[type[ast.AST], tuple[str, ...]] = {}
+_CHILDLESS = frozenset({ast.Constant, ast.Name, ast.Global, ast.Nonlocal, ast.MatchSingleton})
 _BLOCKS = ("body", "orelse", "finalbody", "handlers", "cases")
 
 LEAVES = frozenset({ast.Name, ast.Constant, type(None)})
 """What :func:`branches` leaves out; None stands for a child that is not there."""
 
 
+@cache
 def child_fields(kind: type[ast.AST]) -> tuple[str, ...]:
     """The fields of a kind of node that hold other nodes, in source order."""
-    fields = _CHILD_FIELDS.get(kind)
-    if fields is None:
-        fields = _CHILD_FIELDS[kind] = tuple(name for name in kind._fields if name not in _PLAIN)
-    return fields
+    return () if kind in _CHILDLESS else tuple(name for name in kind._fields if name not in _PLAIN)
+
+
+@cache
+def last_first(kind: type[ast.AST]) -> tuple[str, ...]:
+    """The fields of a kind of node that hold other nodes, as a stack takes them."""
+    return child_fields(kind)[::-1]
 
 
 def children(node: ast.AST) -> list[ast.AST]:
@@ -74,11 +71,7 @@ def walk(node: ast.AST) -> list[ast.AST]:
         if current is None:  # a default or a key that is not there
             continue
         found.append(current)
-        kind = type(current)
-        fields = _LAST_FIRST.get(kind)
-        if fields is None:
-            fields = _LAST_FIRST[kind] = child_fields(kind)[::-1]
-        for name in fields:
+        for name in last_first(type(current)):
             value = getattr(current, name, None)
             if type(value) is list:
                 waiting += value[::-1]

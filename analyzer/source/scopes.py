@@ -5,13 +5,13 @@ from __future__ import annotations
 import ast
 import weakref
 from collections.abc import Iterator
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from enum import Enum
 from functools import cached_property
 from typing import Any
 
 from .collect import dotted
-from .nodes import branches
+from .nodes import LEAVES, last_first
 
 FunctionNode = ast.FunctionDef | ast.AsyncFunctionDef | ast.Lambda
 ScopeNode = ast.Module | ast.ClassDef | FunctionNode
@@ -59,7 +59,7 @@ class Binding:
     value: ast.expr | None = None
     index: tuple[int, ...] = ()
     target: str = ""
-    previous: set[Binding] = field(default_factory=set)
+    previous: frozenset[Binding] = frozenset()
 
 
 class Scope:
@@ -228,7 +228,12 @@ def _read(scope: Scope, content: _Content) -> None:
         elif kind in _BINDERS:
             for binding in bindings_of(node, scope):
                 bindings.setdefault(binding.key, []).append(binding)
-        stack += branches(node)[::-1]
+        for part in last_first(kind):
+            value = getattr(node, part, None)
+            if type(value) is list:
+                stack += [item for item in reversed(value) if type(item) not in LEAVES]
+            elif type(value) not in LEAVES:
+                stack.append(value)
 
 
 def bindings_of(node: ast.AST, scope: Scope) -> Iterator[Binding]:

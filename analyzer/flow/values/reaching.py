@@ -154,7 +154,7 @@ class Reaching:
         for made in self._made[id(node)]:
             previous = env.get(made.key)
             if made.kind in (Kind.UPDATE, Kind.AUGMENT):
-                made.previous.update(b for b in previous or () if b is not made)
+                made.previous = made.previous.union(previous or ()) - {made}
             elif made.key in self._holders:
                 for key in [k for k in env if k.startswith((f"{made.key}.", f"{made.key}["))]:
                     del env[key]
