@@ -24,19 +24,24 @@ def tokens_in(data: bytes, wanted: tuple[bytes, ...]) -> frozenset[bytes]:
     """
     memory = _memory(wanted)
     parts = memory.parts_in(set(data.translate(_SEPARATORS).split()))
-    return frozenset([t for t, needed, is_word in memory.wanted if parts >= needed and (is_word or t in data)])
+    candidates = [c for part in parts & memory.wanted.keys() for c in memory.wanted[part]]
+    return frozenset([t for t, needed, is_word in candidates if is_word or (parts >= needed and t in data)])
 
 
 class _Memory:
     """What the words of the files so far hold of the wanted strings: most words of a file stood in another before.
 
     Attributes:
-        wanted: each byte string, the parts of it that words must hold, and whether it is one part and nothing else.
+        wanted: by its longest part, each byte string, all parts of it that words must hold, and whether it is one
+            part and nothing else.
     """
 
     def __init__(self, wanted: tuple[bytes, ...]) -> None:
         parts = {token: _parts(token) for token in wanted}
-        self.wanted = [(token, frozenset(needed), needed == [token]) for token, needed in parts.items()]
+        self.wanted: dict[bytes, list[tuple[bytes, frozenset[bytes], bool]]] = {}
+        for token, needed in parts.items():
+            longest = max(needed, key=len, default=b"")
+            self.wanted.setdefault(longest, []).append((token, frozenset(needed), needed == [token]))
         self._distinct = {part for needed in parts.values() for part in needed}
         self._known: set[bytes] = set()
         self._holding: dict[bytes, list[bytes]] = {}
@@ -47,7 +52,7 @@ class _Memory:
             self._known, self._holding = set(), {}
         new = words - self._known
         found = self._look(new)
-        parts = {part for word in words & self._holding.keys() for part in self._holding[word]}
+        parts = {b"", *(part for word in words & self._holding.keys() for part in self._holding[word])}
         parts.update(part for held in found.values() for part in held)
         # An encoded picture is a word too, and stands in no other file.
         self._known.update(word for word in new if len(word) <= _LONGEST_WORD)
