@@ -27,7 +27,7 @@ if TYPE_CHECKING:
     from .graphs import Graphs
     from .reach import Reach
 
-_OPEN_MODULES = 48
+_OPEN_MODULES = 80
 _CLOSED_AT_ONCE = 16
 _CLOSED_A_COLLECTION = 512
 

@@ -5,10 +5,9 @@ from __future__ import annotations
 import re
 from collections import Counter
 from collections.abc import Iterable
-from itertools import accumulate
 
 from .facts import ClassFacts
-from .reader import LINE_END
+from .reader import line_starts
 
 # The bare word comes first in each, so that it is searched for as such.
 _MADE = re.compile(r"self(?<!\wself)\.(\w+)(?:[ \t]*:[^=\n]+)?[ \t]*=\s*\\?\s*\(?\s*[\w.]+\(")
@@ -34,17 +33,10 @@ def unread_attributes(text: str, classes: Iterable[ClassFacts]) -> tuple[str, ..
         if "__init__" not in facts.methods:
             continue
         if starts is None:
-            starts = _line_starts(text)
+            starts = [*line_starts(text), len(text)]
         part = _COMMENT.sub("", text[starts[facts.line - 1] : starts[min(facts.end_line, len(starts) - 1)]])
         made = dict.fromkeys(_MADE.findall(part))
         if made:
             named, put = Counter(_ATTRIBUTE.findall(part)), Counter(_SET.findall(part))
             found += [f"{facts.qualname}.{name}" for name in made if named[name] == put[name]]
     return tuple(found)
-
-
-def _line_starts(text: str) -> list[int]:
-    """Where each line starts, and the end."""
-    if "\r" in text:
-        return [0, *(m.end() for m in LINE_END.finditer(text)), len(text)]
-    return [0, *accumulate(len(line) + 1 for line in text.split("\n"))]

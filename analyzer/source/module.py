@@ -12,7 +12,7 @@ from .collect import dotted
 from .facts import FileFacts
 from .links import Links, first_line
 from .nodes import child_fields, walk
-from .reader import LINE_END, Text
+from .reader import Text, line_starts
 from .scopes import Scope, module_scope
 
 _LONGEST_SNIPPET = 72
@@ -35,7 +35,7 @@ class Module:
     @cached_property
     def line_starts(self) -> list[int]:
         """Offset in :attr:`text` of each line's first character."""
-        return [0, *(m.end() for m in LINE_END.finditer(self.text))]
+        return line_starts(self.text)
 
     def line(self, number: int) -> str:
         """One line's text, without its ending."""

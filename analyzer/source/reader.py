@@ -13,6 +13,7 @@ import warnings
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass, field
+from itertools import accumulate
 from pathlib import Path
 
 from ..findings import Problem
@@ -121,6 +122,13 @@ def decode(path: str, data: bytes) -> Text:
     except LookupError as error:
         raise Unreadable(Problem(path, f"{error}: correct its coding line", 1)) from None
     return Text(path, text, encoding, has_bom, digest_of(data))
+
+
+def line_starts(text: str) -> list[int]:
+    """Offset of each line's first character."""
+    if "\r" in text:
+        return [0, *(m.end() for m in LINE_END.finditer(text))]
+    return [0, *accumulate(len(line) + 1 for line in text.split("\n")[:-1])]
 
 
 def parse(text: Text) -> ast.Module:
