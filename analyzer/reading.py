@@ -46,15 +46,14 @@ def read_file(sources: Sources, path: str, rules: Sequence[Rule], parsed: Parsed
         text = decode(path, data)
         tokens = tokens_in(data, triggers_of(tuple(rules)))
         lines = data.count(b"\n") + (1 if data and not data.endswith(b"\n") else 0)
-        tree = parse(text)
-        facts, syntax = collect_facts(tree, path, text.digest, lines, tokens, SUPPRESSION_MARK in data)
+        facts, syntax = collect_facts(parse(text), path, text.digest, lines, tokens, SUPPRESSION_MARK in data)
         unread = unread_attributes(text.text, facts.classes) if MODULE_MARK in data else ()
         facts = replace(facts, unread=unread) if unread else facts
         wanted_by = frozenset(rule.name for rule in rules if _is_wanted(rule, facts, syntax))
         if not wanted_by:
             return Reading(path, facts)
         if parsed is not None:
-            parsed.keep(text, tree, lines)
+            parsed.keep(text, syntax, lines)
         return Reading(path, replace(facts, wanted_by=wanted_by))
     except Unreadable as error:
         return Reading(path, None, error.problem)

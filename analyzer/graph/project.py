@@ -24,6 +24,7 @@ if TYPE_CHECKING:
     from ..project.configs import ConfigFiles
     from ..project.dependencies import DependencyTable
     from ..project.labels import LabelFiles
+    from ..source.syntax import Syntax
     from .graphs import Graphs
     from .reach import Reach
 
@@ -93,7 +94,8 @@ class Project:
             return found
         kept = self.parsed.find(path, self.files[path].digest)
         if kept is not None:
-            return self.adopt(*kept)
+            text, syntax = kept
+            return self.adopt(text, syntax.tree, syntax)
         text = decode(path, self.sources.read(path))
         return self.adopt(text, parse(text))
 
@@ -106,9 +108,9 @@ class Project:
         self.consulted.add(path)
         return self.sources.read(path)
 
-    def adopt(self, text: Text, tree: ast.Module) -> Module:
+    def adopt(self, text: Text, tree: ast.Module, syntax: Syntax | None = None) -> Module:
         """Keep an already parsed file open."""
-        module = Module(text, tree, self.files[text.path])
+        module = Module(text, tree, self.files[text.path], syntax)
         self._modules[text.path] = module
         if len(self._modules) > _OPEN_MODULES:
             for _ in range(_CLOSED_AT_ONCE):

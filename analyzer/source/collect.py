@@ -5,10 +5,11 @@ from __future__ import annotations
 import ast
 import builtins
 import sys
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Callable, Iterable
 from typing import Any
 
 from .facts import IMPORT_STAR, MAIN_PART, Call, ClassFacts, FileFacts, FunctionFacts, Import
+from .forms import bound_in, does_work, is_main_guard, is_several, parameters_of
 from .nodes import child_fields, walk
 from .syntax import Syntax
 
@@ -38,9 +39,8 @@ def collect_facts(
     Returns:
         The file's facts, and what the rules' screens look at.
     """
-    syntax = Syntax(tree, bodies=[("", tree.body)])
-    walk = _Collector(syntax)
-    walk.scope(tree.body, "", frozenset(), "")
+    walk = _walked(tree)
+    syntax = walk.syntax
     facts = FileFacts(
         path=path,
         digest=digest,
@@ -58,7 +58,7 @@ def collect_facts(
         attributes=frozenset(walk.attributes),
         exports=tuple(walk.exports),
         has_main_guard=walk.has_main_guard,
-        runs_at_import=any(_does_work(statement) for statement in tree.body),
+        runs_at_import=any(does_work(statement) for statement in tree.body),
         is_dynamic=walk.is_dynamic,
         gives_several=walk.gives_several(),
         sets_parts=bool(syntax.writing),
@@ -66,6 +66,17 @@ def collect_facts(
         tokens=tokens,
     )
     return facts, syntax
+
+
+def syntax_of(tree: ast.Module) -> Syntax:
+    """The nodes of a file by their kinds."""
+    return _walked(tree).syntax
+
+
+def _walked(tree: ast.Module) -> _Collector:
+    walk = _Collector(Syntax(tree, bodies=[("", tree.body)]))
+    walk.scope(tree.body, "", frozenset(), "")
+    return walk
 
 
 def dotted(node: ast.AST) -> str | None:
@@ -88,48 +99,6 @@ def _root(node: ast.expr) -> ast.expr:
     while type(node) is ast.Attribute:
         node = node.value
     return node
-
-
-def is_main_guard(test: ast.expr) -> bool:
-    """``__name__ == "__main__"``, in either order."""
-    if not (isinstance(test, ast.Compare) and len(test.comparators) == 1 and isinstance(test.ops[0], ast.Eq)):
-        return False
-    sides = (test.left, test.comparators[0])
-    return any(isinstance(s, ast.Name) and s.id == "__name__" for s in sides) and any(
-        isinstance(s, ast.Constant) and s.value == "__main__" for s in sides
-    )
-
-
-def _is_several(value: ast.expr) -> bool:
-    """A tuple, a dictionary, or a call with keywords, which may fill a class."""
-    kind = type(value)
-    return kind is ast.Tuple or kind is ast.Dict or (kind is _CALL and bool(value.keywords))  # pyright: ignore[reportAttributeAccessIssue]
-
-
-def _bound_in(body: Iterable[ast.stmt]) -> Iterator[str]:
-    """The names that the statements of a class body assign, declare or define."""
-    for statement in body:
-        if isinstance(statement, (ast.FunctionDef, ast.AsyncFunctionDef, ast.ClassDef)):
-            yield statement.name
-        elif isinstance(statement, (ast.If, ast.Try, ast.With, ast.For)):
-            blocks = (getattr(statement, name, ()) for name in ("body", "orelse", "finalbody"))
-            yield from (name for block in blocks for name in _bound_in(block))
-        elif isinstance(statement, (ast.Assign, ast.AnnAssign)):
-            for target in statement.targets if isinstance(statement, ast.Assign) else [statement.target]:
-                yield from (n.id for n in walk(target) if isinstance(n, ast.Name))
-
-
-def _does_work(statement: ast.stmt) -> bool:
-    """A loop or a bare call at top level."""
-    is_call = isinstance(statement, ast.Expr) and isinstance(statement.value, ast.Call)
-    return is_call or isinstance(statement, (ast.For, ast.While))
-
-
-def parameters_of(arguments: ast.arguments) -> tuple[str, ...]:
-    """All parameter names, in order."""
-    every = [*arguments.posonlyargs, *arguments.args, *([arguments.vararg] if arguments.vararg else [])]
-    every += [*arguments.kwonlyargs, *([arguments.kwarg] if arguments.kwarg else [])]
-    return tuple(a.arg for a in every)
 
 
 class _Collector:
@@ -241,7 +210,7 @@ class _Collector:
             elif kind is ast.Assign:
                 self.assignment(node, name, shadowed)
             elif kind is ast.AnnAssign:
-                if node.value is not None and type(node.target) is _NAME and _is_several(node.value):
+                if node.value is not None and type(node.target) is _NAME and is_several(node.value):
                     self.held.add((name, node.target.id))
             elif kind is ast.AugAssign:
                 self.syntax.writing.add(name)
@@ -264,7 +233,7 @@ class _Collector:
         return frozenset(
             scope
             for scope, value in self.returned
-            if _is_several(value) or (type(value) is _NAME and (scope, value.id) in self.held)
+            if is_several(value) or (type(value) is _NAME and (scope, value.id) in self.held)
         )
 
     def uses(self) -> tuple[tuple[str, tuple[str, ...]], ...]:
@@ -339,7 +308,7 @@ class _Collector:
         bases = tuple(self.described(b, shadowed) for b in node.bases)
         decorators = tuple(self.described(d, shadowed) for d in node.decorator_list)
         methods = tuple(s.name for s in node.body if isinstance(s, (ast.FunctionDef, ast.AsyncFunctionDef)))
-        self.attributes.update(_bound_in(node.body))
+        self.attributes.update(bound_in(node.body))
         self.classes.append(
             ClassFacts(qualname, node.lineno, node.end_lineno or node.lineno, bases, decorators, methods)
         )
@@ -377,7 +346,7 @@ class _Collector:
         """Remember top-level names, aliases of imported names, ``__all__``, and that a part is set."""
         if type(node.targets[0]) is ast.Subscript:
             self.syntax.writing.add(scope)
-        if scope and _is_several(node.value):
+        if scope and is_several(node.value):
             self.held.update((scope, n.id) for t in node.targets for n in walk(t) if type(n) is _NAME)
         if scope:
             return

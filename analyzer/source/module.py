@@ -8,12 +8,13 @@ from collections.abc import Iterator
 from functools import cached_property
 
 from ..findings import Evidence, Location
-from .collect import dotted
+from .collect import dotted, syntax_of
 from .facts import FileFacts
 from .links import Links, first_line
 from .nodes import child_fields, walk
 from .reader import Text, line_starts
 from .scopes import Scope, module_scope
+from .syntax import Syntax, in_order
 
 _LONGEST_SNIPPET = 72
 _CHAINS = frozenset({ast.Name, ast.Attribute})
@@ -22,15 +23,22 @@ _CHAINS = frozenset({ast.Name, ast.Attribute})
 class Module:
     """A parsed file. Rules ask it about nodes; codemods about positions."""
 
-    def __init__(self, text: Text, tree: ast.Module, facts: FileFacts) -> None:
+    def __init__(self, text: Text, tree: ast.Module, facts: FileFacts, syntax: Syntax | None = None) -> None:
         self.source = text
         self.path = text.path
         self.text = text.text
         self.tree = tree
         self.facts = facts
+        if syntax is not None:
+            self.syntax = syntax
 
     def __repr__(self) -> str:
         return f"Module({self.path!r})"
+
+    @cached_property
+    def syntax(self) -> Syntax:
+        """Its nodes by their kinds."""
+        return syntax_of(self.tree)
 
     @cached_property
     def line_starts(self) -> list[int]:
@@ -204,21 +212,20 @@ class Module:
         return found
 
     def calls(self) -> Iterator[ast.Call]:
-        """Every call of the file, in source order."""
+        """Every call of the file but those in annotations, in source order."""
         yield from self._calls
 
     @cached_property
     def _calls(self) -> list[ast.Call]:
-        if "nodes" not in vars(self):
-            return _calls_in([self.tree])
-        return _in_order([n for n in self.nodes if type(n) is ast.Call])
+        return in_order(self.syntax.calls)
 
     def calls_on(self, line: int) -> list[ast.Call]:
         """The calls that start on a line, in source order."""
         found = self._calls_by_line.get(line)
         if found is None:
             parts = _parts_on(line, self.tree.body)
-            found = self._calls_by_line[line] = [c for c in _calls_in(parts) if c.lineno == line]
+            calls = [n for part in parts for n in walk(part) if type(n) is ast.Call and n.lineno == line]
+            found = self._calls_by_line[line] = in_order(calls)
         return found
 
     @cached_property
@@ -242,12 +249,3 @@ def _parts_on(line: int, body: list[ast.stmt]) -> list[ast.AST]:
             else:
                 found += part if isinstance(part, list) else [part]
     return found
-
-
-def _calls_in(roots: list[ast.AST]) -> list[ast.Call]:
-    return _in_order([node for root in roots for node in walk(root) if type(node) is ast.Call])
-
-
-def _in_order(calls: list[ast.Call]) -> list[ast.Call]:
-    """As they stand in the file; of those that start at one place (``f()()``), the outer one first."""
-    return sorted(calls, key=lambda n: (n.lineno, n.col_offset))

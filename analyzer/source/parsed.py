@@ -2,9 +2,8 @@
 
 from __future__ import annotations
 
-import ast
-
 from .reader import Text
+from .syntax import Syntax
 
 LINES_KEPT = 64_000
 """About 100 MiB of trees."""
@@ -14,16 +13,16 @@ class Parsed:
     """Files that this process has parsed, so that it need not parse them again; up to :data:`LINES_KEPT`."""
 
     def __init__(self) -> None:
-        self._files: dict[str, tuple[Text, ast.Module]] = {}
+        self._files: dict[str, tuple[Text, Syntax]] = {}
         self._lines = 0
 
-    def keep(self, text: Text, tree: ast.Module, lines: int) -> None:
+    def keep(self, text: Text, syntax: Syntax, lines: int) -> None:
         """Keep a file, where there is room for it."""
         if self._lines + lines <= LINES_KEPT:
-            self._files[text.path] = (text, tree)
+            self._files[text.path] = (text, syntax)
             self._lines += lines
 
-    def find(self, path: str, digest: str) -> tuple[Text, ast.Module] | None:
+    def find(self, path: str, digest: str) -> tuple[Text, Syntax] | None:
         """A kept file of that content."""
         found = self._files.get(path)
         return found if found is not None and found[0].digest == digest else None

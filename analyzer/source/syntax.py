@@ -1,14 +1,20 @@
-"""A file's tree as the first pass over a repository sees it."""
+"""A file's tree, sorted by kinds of nodes."""
 
 from __future__ import annotations
 
 import ast
+from collections.abc import Iterable
 from dataclasses import dataclass, field
+from typing import TypeVar
+
+Located = TypeVar("Located", bound=ast.expr | ast.stmt)
 
 
 @dataclass(frozen=True)
 class Syntax:
-    """A file's tree while it is at hand, with its nodes of the kinds that rules' screens ask for.
+    """A file's tree with its nodes of the kinds that rules ask for most, but for those in annotations.
+
+    They stand in no order; see :func:`in_order`.
 
     Attributes:
         tree: the tree.
@@ -33,3 +39,9 @@ class Syntax:
     numbers: list[float] = field(default_factory=list)
     bodies: list[tuple[str, list[ast.stmt]]] = field(default_factory=list)
     writing: set[str] = field(default_factory=set)
+
+
+def in_order(*kinds: Iterable[Located]) -> list[Located]:
+    """Nodes as they stand in the file; of those that start at one place (``f()()``), the outer one first."""
+    nodes = [node for kind in kinds for node in kind]
+    return sorted(nodes, key=lambda n: (n.lineno, n.col_offset, -(n.end_lineno or 0), -(n.end_col_offset or 0)))

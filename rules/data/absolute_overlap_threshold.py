@@ -13,7 +13,7 @@ from ...analyzer.rule import Proof, Rule
 from ...analyzer.source.facts import FileFacts
 from ...analyzer.source.module import Module
 from ...analyzer.source.scopes import key_of
-from ...analyzer.source.syntax import Syntax
+from ...analyzer.source.syntax import Syntax, in_order
 from ._absolute_overlap_threshold_cases import INVALID, VALID
 from ._overlap_volumes import counted_component, is_volume, lines_that_say, says_own_share
 
@@ -91,8 +91,8 @@ class AbsoluteOverlapThreshold(Rule):
     def check(self, module: Module, project: Project) -> Iterator[Finding]:
         """Each comparison in a function."""
         lines = lines_that_say(module)
-        for node in module.nodes if lines else ():
-            if not isinstance(node, ast.Compare) or len(node.ops) != 1 or not isinstance(node.ops[0], _ASKS):
+        for node in in_order(module.syntax.comparisons) if lines else ():
+            if len(node.ops) != 1 or not isinstance(node.ops[0], _ASKS):
                 continue
             if not any(node.lineno in part for part in lines):
                 continue

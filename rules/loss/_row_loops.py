@@ -13,7 +13,7 @@ from ...analyzer.graph.project import Project
 from ...analyzer.source.facts import FileFacts
 from ...analyzer.source.module import Module
 from ...analyzer.source.scopes import key_of
-from ...analyzer.source.syntax import Syntax
+from ...analyzer.source.syntax import Syntax, in_order
 
 _PRODUCTS = frozenset({"mm", "matmul", "bmm", "einsum", "cdist", "cosine_similarity", "mv", "dot", "inner"})
 _COMPARING = frozenset({"mv", "matmul", "dot", "inner", "cosine_similarity", "pairwise_distance", "mm", "cdist"})
@@ -66,8 +66,8 @@ def may_have_row_loop(syntax: Syntax, facts: FileFacts) -> bool:
 def row_loops(module: Module, project: Project) -> Iterator[RowLoop]:
     """The outermost such loops of a file, in source order."""
     inside: set[int] = set()
-    for node in module.nodes:
-        if not isinstance(node, ast.For) or id(node) in inside:
+    for node in in_order(module.syntax.loops):
+        if id(node) in inside:
             continue
         found = _read(node, module, project)
         if found is not None and is_recorded(module, node, project):

@@ -10,8 +10,8 @@ from enum import Enum
 
 from ...graph.project import Project
 from ...source.module import Module
-from ...source.nodes import statements
 from ...source.scopes import Kind, key_of, last_name
+from ...source.syntax import in_order
 from ..angles.scales import number
 from ..values.flow import Flow
 from ..values.frames import Operand
@@ -71,11 +71,11 @@ def places(module: Module, project: Project) -> Iterator[Place]:
     """The places of a file, in source order; without a floor only those of logarithms."""
     flow = project.flow
     floored = _floored_keys(module)
-    for node in module.nodes:
-        found = None
+    calls = [c for c in module.syntax.calls if _danger(last_name(c.func)) is not None]
+    for node in in_order(calls, module.syntax.operations):
         if isinstance(node, ast.Call):
             found = _of_call(node, floored, module, project)
-        elif isinstance(node, ast.BinOp):
+        else:
             found = _of_operator(node, floored, module, flow)
         if found is not None:
             yield found
@@ -107,8 +107,8 @@ def _floored_keys(module: Module) -> set[str]:
     """The names of a file that some statement sets to what may be a floored value, or to another name."""
     return {
         key
-        for node in statements(module.tree)
-        if isinstance(node, (ast.Assign, ast.AnnAssign)) and node.value is not None
+        for node in module.syntax.assignments
+        if node.value is not None
         if key_of(node.value) is not None or _may_be_floor(node.value, set())
         for target in (node.targets if isinstance(node, ast.Assign) else [node.target])
         if (key := key_of(target)) is not None

@@ -69,7 +69,7 @@ def left_behind(module: Module, project: Project) -> Iterator[LeftBehind]:
 
 
 def _motions(module: Module, project: Project) -> Iterator[Moved]:
-    if not any(type(n) is ast.Assign and _moves(n, module) for n in module.nodes):
+    if not any(type(n) is ast.Assign and _moves(n, module) for n in module.syntax.assignments):
         return
     pictures = Pictures(project.flow)
     for scope in module.scopes():

@@ -7,6 +7,7 @@ import re
 from collections.abc import Iterator
 from typing import TYPE_CHECKING
 
+from ...source.syntax import in_order
 from ..values.functions import own_calls
 from .motions import Motion, motion
 from .pictures import Pictures
@@ -23,8 +24,8 @@ _TIMED = re.compile(r"perf_counter|timeit|time\.time|synchronize")
 def dropped(module: Module, project: Project) -> Iterator[tuple[ast.Expr, Motion]]:
     """Statements that are nothing but a motion of a named image. Loops that measure time may drop what they make."""
     pictures = Pictures(project.flow)
-    for node in module.nodes:
-        if type(node) is not ast.Expr or type(node.value) is not ast.Call:
+    for node in in_order(module.syntax.bare):
+        if type(node.value) is not ast.Call:
             continue
         found = motion(node.value, module, project, pictures)
         if found is None or not isinstance(found.image, (ast.Name, ast.Attribute)) or _has_target(node.value, found):

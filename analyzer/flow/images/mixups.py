@@ -7,6 +7,7 @@ from collections.abc import Iterator
 from typing import TYPE_CHECKING, NamedTuple
 
 from ...source.scopes import Scope
+from ...source.syntax import in_order
 from ..values.frames import Known, Operand
 from ..values.tensors import constant
 from .columns import with_lengths
@@ -56,7 +57,9 @@ class Mixups:
     def found(self) -> Iterator[Unpacked | Given]:
         """Each mix-up once: an assignment takes those that follow from it along."""
         explained: set[int] = set()
-        for statement in [n for n in self.module.nodes if isinstance(n, ast.Assign)]:
+        for statement in in_order(self.module.syntax.assignments):
+            if not isinstance(statement, ast.Assign):
+                continue
             unpacked = self._unpacked(statement)
             if unpacked is not None:
                 explained |= {id(s.call) for s in unpacked.wrong}

@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING
 
 from ...findings import Evidence
 from ...source.scopes import key_of, last_name
+from ...source.syntax import in_order
 from ..values.evaluate import Evaluator, distinct
 from ..values.frames import Known, Operand
 from ..values.tensors import UNCHANGED, operation
@@ -57,9 +58,7 @@ def may_have_mask(syntax: Syntax) -> bool:
 
 def masks(project: Project, module: Module) -> Iterator[Mask]:
     """The masks of a file that keep unsure predictions out of a loss."""
-    for node in module.nodes:
-        if not isinstance(node, (ast.Compare, ast.Call)):
-            continue
+    for node in in_order(module.syntax.comparisons, module.syntax.calls):
         sides = _compared(node)
         if sides is None or not _may_be_mask(module, node, sides):
             continue

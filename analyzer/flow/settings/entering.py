@@ -6,7 +6,7 @@ import ast
 from typing import TYPE_CHECKING
 
 from ...graph.symbols import Symbol
-from ...source.collect import parameters_of
+from ...source.forms import parameters_of
 from ...source.scopes import Scope, last_name
 from .sinks import is_sink
 
