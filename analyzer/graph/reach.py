@@ -11,16 +11,15 @@ from collections import deque
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from functools import cached_property
-from typing import TYPE_CHECKING, TypeVar
+from typing import TYPE_CHECKING
 
-from ..source.facts import IMPORT_STAR, MAIN_PART, Call, FileFacts, Import
+from ..source.facts import IMPORT_STAR, MAIN_PART, Call, FileFacts
 from .graphs import is_test
 from .symbols import Symbol
 
 if TYPE_CHECKING:
     from .project import Project
 
-_Scoped = TypeVar("_Scoped", Call, Import)
 _NAMESPACES = (".__dict__", ".__all__")
 _OWN_NAMESPACE = frozenset({"eval", "exec", "globals", "vars", "locals"})
 _IMPORTERS = frozenset(
@@ -66,7 +65,6 @@ class Reach:
         self.project = project
         self._uses = {path: dict(facts.uses) for path, facts in project.files.items()}
         self._targets: dict[tuple[str, str], tuple[Symbol, ...]] = {}
-        self._run: dict[tuple[str, str], tuple[Symbol, ...]] = {}
         self._calls: dict[str, dict[str, list[Call]]] = {}
         self._following: dict[Symbol, list[Symbol]] = {}
 
@@ -85,7 +83,8 @@ class Reach:
                 found.append(Symbol(path, ""))
                 if facts.has_main_guard and not self._is_self_test(path, facts):
                     found.append(Symbol(path, MAIN_PART))
-            registered = (d for d in (*facts.classes, *facts.functions) if any("regist" in n for n in d.decorators))
+            decorated = [d for d in (*facts.classes, *facts.functions) if d.decorators]
+            registered = (d for d in decorated if any("regist" in n for n in d.decorators))
             found += {top_part(Symbol(path, d.qualname)): None for d in registered}
         return tuple(found)
 
@@ -94,10 +93,10 @@ class Reach:
         """Files that some other file imports."""
         return frozenset(
             target.path
-            for path, facts in self.project.files.items()
+            for path, parts in self._run.items()
             if not is_test(path)
-            for item in facts.imports
-            for target in self._imported_by(path, item.target)
+            for targets in parts.values()
+            for target in targets
             if target.path != path
         )
 
@@ -138,21 +137,18 @@ class Reach:
         """The parts that the code of a part gets to directly: what it imports, names, or looks up."""
         found = self._following.get(part)
         if found is None:
-            found = self._following[part] = list(dict.fromkeys(self._next(part)))
+            found = self._following[part] = [*self._next(part)]
         return found
 
-    def _next(self, part: Symbol) -> Iterable[Symbol]:
+    def _next(self, part: Symbol) -> dict[Symbol, None]:
         path, owner = part.path, part.qualname
-        if owner:
-            yield Symbol(path, "")
-        else:
-            yield from self._packages_of(path)
-        for item in self._imports[path].get(owner, ()):
-            yield from self._imported_by(path, item.target)
+        found = {Symbol(path, ""): None} if owner else dict.fromkeys(self._packages_of(path))
+        found.update(self._run[path].get("" if owner == MAIN_PART else owner, {}))
         for name in self._uses[path].get(owner, ()):
-            yield from self.targets(path, name)
+            found.update(dict.fromkeys(self.targets(path, name)))
         if any(call.callee in _OWN_NAMESPACE for call in self._calls_of(part, _OWN_NAMESPACE)):
-            yield from self._namespace(path)
+            found.update(dict.fromkeys(self._namespace(path)))
+        return found
 
     def targets(self, path: str, name: str) -> tuple[Symbol, ...]:
         """The parts that a name used in a file stands for; all of a module that is used as a value."""
@@ -194,26 +190,26 @@ class Reach:
             if isinstance(symbol, Symbol) and symbol.qualname:
                 yield top_part(symbol)
 
-    def _imported_by(self, path: str, target: str) -> tuple[Symbol, ...]:
-        """The modules that an import runs: the one named, and the one that a name comes from through re-exports."""
-        key = (path, target)
-        found = self._run.get(key)
-        if found is None:
-            found = self._run[key] = tuple(self._find_imported(path, target))
+    @cached_property
+    def _run(self) -> dict[str, dict[str, dict[Symbol, None]]]:
+        """For each file, the modules that the imports of each of its parts run."""
+        found: dict[str, dict[str, dict[Symbol, None]]] = {}
+        for path, facts in self.project.files.items():
+            parts = found[path] = {}
+            for item in facts.imports:
+                for module in self._imported_by(path, item.target):
+                    parts.setdefault(item.scope.partition(".")[0], {})[module] = None
         return found
 
-    def _find_imported(self, path: str, target: str) -> Iterable[Symbol]:
-        symbols = self.project.symbols
-        if symbols.is_outside(target):
+    def _imported_by(self, path: str, target: str) -> Iterable[Symbol]:
+        """The modules that an import runs: the one named, and the one that a name comes from through re-exports."""
+        start = self.project.symbols.start(path, target)
+        if start is None:
             return
-        file = symbols.module_file(path, target)
-        if file is None and target.strip("."):
-            dots, name = target[: len(target) - len(target.lstrip("."))], target.lstrip(".")
-            base = dots + name.rpartition(".")[0]
-            file = symbols.module_file(path, base) if base else None
+        file = start.file if len(start.rest) <= 1 else None
         if file is not None:
             yield Symbol(file, "")
-        symbol = symbols.resolve(path, target)
+        symbol = self.project.symbols.resolve(path, target)
         if isinstance(symbol, Symbol) and symbol.path != file:
             yield Symbol(symbol.path, "")
 
@@ -253,21 +249,14 @@ class Reach:
             self._calls[part.path] = _by_part(facts.calls)
         return self._calls[part.path].get("" if part.qualname == MAIN_PART else part.qualname, ())
 
-    @cached_property
-    def _imports(self) -> dict[str, dict[str, list[Import]]]:
-        found = {path: _by_part(facts.imports) for path, facts in self.project.files.items()}
-        for parts in found.values():
-            parts[MAIN_PART] = parts.get("", [])
-        return found
-
 
 def top_part(symbol: Symbol) -> Symbol:
     """The top-level function or class that holds a symbol."""
-    return Symbol(symbol.path, symbol.qualname.partition(".")[0])
+    return Symbol(symbol.path, symbol.qualname.partition(".")[0]) if "." in symbol.qualname else symbol
 
 
-def _by_part(items: Iterable[_Scoped]) -> dict[str, list[_Scoped]]:
-    found: dict[str, list[_Scoped]] = {}
-    for item in items:
+def _by_part(calls: Iterable[Call]) -> dict[str, list[Call]]:
+    found: dict[str, list[Call]] = {}
+    for item in calls:
         found.setdefault(item.scope.partition(".")[0], []).append(item)
     return found

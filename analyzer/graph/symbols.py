@@ -20,15 +20,24 @@ class Symbol(NamedTuple):
     qualname: str
 
 
+class Start(NamedTuple):
+    """Where a dotted name starts: the file of its longest part that is a module, and what is left of the name there."""
+
+    file: str
+    rest: tuple[str, ...]
+    is_of_dots: bool
+    """The module is named by dots alone: ``from . import x``."""
+
+
 class SymbolTable:
     """Resolves names over the facts of all files. Knows paths, not ``sys.path``: it tries what Python would."""
 
     def __init__(self, files: Mapping[str, FileFacts]) -> None:
         self.files = files
         self._resolved: dict[tuple[str, str], Symbol | str] = {}
-        self._members: dict[tuple[str, str], Symbol | str | None] = {}
+        self._members: dict[tuple[str, tuple[str, ...]], Symbol | str | None] = {}
         self._ancestries: dict[Symbol, tuple[Symbol | str, ...]] = {}
-        self._located: dict[tuple[str, str], tuple[str, ...]] = {}
+        self._starts: dict[tuple[str, str], tuple[Start, ...]] = {}
         self._search_paths: dict[str, list[str]] = {}
 
     @cached_property
@@ -42,27 +51,32 @@ class SymbolTable:
         return frozenset(found)
 
     @cached_property
+    def _modules(self) -> dict[str, list[str]]:
+        """The files of each module, by its path without an ending: a module before a package of that name."""
+        found: dict[str, list[str]] = {}
+        for path in self.files:
+            found.setdefault(path[:-3], []).insert(0, path)
+            if path.endswith("/__init__.py"):
+                found.setdefault(posixpath.dirname(path), []).append(path)
+        return found
+
+    @cached_property
     def _tops(self) -> frozenset[str]:
         """First names that an absolute import of something in the project can have."""
         stems = {posixpath.basename(path)[:-3] for path in self.files}
         return frozenset(stems | {posixpath.basename(folder) for folder in self._folders})
 
     @cached_property
-    def _imports(self) -> dict[str, dict[str, str]]:
-        """Top-level names of each file that stand for others."""
-        table: dict[str, dict[str, str]] = {}
+    def _bound(self) -> dict[str, dict[str, str | None]]:
+        """The top-level names of each file: those that stand for others with what they stand for, its own with None."""
+        table: dict[str, dict[str, str | None]] = {}
         for path, facts in self.files.items():
-            own = dict(facts.aliases)
-            for item in facts.imports:
-                if item.local != IMPORT_STAR:
-                    own.setdefault(item.local, item.target)
+            own: dict[str, str | None] = dict.fromkeys(facts.constants)
+            own.update((item.local, item.target) for item in reversed(facts.imports) if item.local != IMPORT_STAR)
+            own.update(facts.aliases)
+            own.update((d.qualname, None) for d in (*facts.functions, *facts.classes) if "." not in d.qualname)
             table[path] = own
         return table
-
-    @cached_property
-    def _constants(self) -> dict[str, frozenset[str]]:
-        """Other top-level names of each file."""
-        return {path: frozenset(facts.constants) for path, facts in self.files.items()}
 
     @cached_property
     def _star_imports(self) -> dict[str, list[str]]:
@@ -105,23 +119,36 @@ class SymbolTable:
 
     def module_file(self, path: str, dotted: str) -> str | None:
         """The project's file for ``import dotted`` written in the file ``path``; relative names keep their dots."""
+        start = self.start(path, dotted)
+        return start.file if start is not None and not start.rest else None
+
+    def start(self, path: str, dotted: str) -> Start | None:
+        """Where a dotted name, as resolved inside one file, starts in the project; None for a name from outside."""
         if self.is_outside(dotted):
             return None
         key = (path.rpartition("/")[0], dotted)
-        found = self._located.get(key)
+        found = self._starts.get(key)
         if found is None:
-            found = self._located[key] = tuple(self._candidates(*key))
-        for file in found:
-            if file != path:
-                return file
-        return path if path in found and not dotted.strip(".") else None
+            found = self._starts[key] = tuple(self._find_starts(*key))
+        for start in found:
+            if start.file != path or start.is_of_dots:
+                return start
+        return None
 
-    def _candidates(self, folder: str, dotted: str) -> Iterator[str]:
-        """The project's files that a module's name may mean in one folder's files, as Python would find them."""
-        for base, name in self._bases(folder, dotted):
-            below = name.replace(".", "/")
-            stem = f"{base}/{below}" if base and below else base or below
-            yield from (c for c in (f"{stem}.py", f"{stem}/__init__.py") if c in self.files)
+    def _find_starts(self, folder: str, dotted: str) -> Iterator[Start]:
+        """Where a name may start in one folder's files, the longest module first; a second file if one is the first."""
+        name = dotted.lstrip(".")
+        level = len(dotted) - len(name)
+        parts = tuple(name.split(".")) if name else ()
+        bases = self._bases(folder, level, parts)
+        first = None
+        for cut in range(len(parts), -1 if level else 0, -1):
+            below = "/".join(parts[:cut])
+            for base in bases:
+                for file in self._modules.get(f"{base}/{below}" if base and below else base or below, ()):
+                    yield Start(file, parts[cut:], cut == 0)
+                    if file != (first := first or file):
+                        return
 
     def resolve(self, path: str, dotted: str) -> Symbol | str:
         """What a dotted name, as resolved inside one file, stands for.
@@ -133,52 +160,45 @@ class SymbolTable:
         Returns:
             A symbol of the project, else the dotted name of something outside of it (``torch.nn.Linear``).
         """
+        if self.is_outside(dotted):
+            return dotted
         key = (path, dotted)
         found = self._resolved.get(key)
         if found is None:
             found = self._resolved[key] = self._resolve(path, dotted, set())
         return found
 
-    def _resolve(self, path: str, dotted: str, seen: set[tuple[str, str]]) -> Symbol | str:
-        if self.is_outside(dotted):
+    def _resolve(self, path: str, dotted: str, seen: set[tuple[str, tuple[str, ...]]]) -> Symbol | str:
+        start = self.start(path, dotted)
+        if start is None:
             return dotted
-        name = dotted.lstrip(".")
-        dots = dotted[: len(dotted) - len(name)]
-        parts = name.split(".") if name else []
-        for cut in range(len(parts), -1 if dots else 0, -1):
-            file = self.module_file(path, dots + ".".join(parts[:cut]))
-            if file is not None and cut == len(parts):
-                return Symbol(file, "")
-            if file is not None:
-                found = self._find(file, parts[cut:], seen) if seen else self._member(file, parts[cut:])
-                return dotted if found is None else found
-        return dotted
+        if not start.rest:
+            return Symbol(start.file, "")
+        found = self._find(start.file, start.rest, seen) if seen else self._member(start.file, start.rest)
+        return dotted if found is None else found
 
-    def _member(self, file: str, rest: list[str]) -> Symbol | str | None:
+    def _member(self, file: str, rest: tuple[str, ...]) -> Symbol | str | None:
         """What a name inside a module stands for; asked of a package by every file that imports it from there."""
-        key = (file, ".".join(rest))
+        key = (file, rest)
         if key not in self._members:
             self._members[key] = self._find(file, rest, set())
         return self._members[key]
 
-    def _find(self, file: str, rest: list[str], seen: set[tuple[str, str]]) -> Symbol | str | None:
+    def _find(self, file: str, rest: tuple[str, ...], seen: set[tuple[str, tuple[str, ...]]]) -> Symbol | str | None:
         """A name inside a known module: defined there, imported there, or star-imported; None for any other.
 
         Modules that star-import each other in a ring are each asked once: ``seen`` holds what has been.
         """
-        mark = (file, ".".join(rest))
+        mark = (file, rest)
         if mark in seen or len(rest) > _FURTHEST:
             return None
         seen.add(mark)
-        head = rest[0]
-        for cut in range(len(rest), 0, -1):
-            if Symbol(file, ".".join(rest[:cut])) in self._definitions:
-                return Symbol(*mark)
-        target = self._imports[file].get(head)
-        if target is not None:
-            return self._resolve(file, ".".join([target, *rest[1:]]) if rest[1:] else target, seen)
-        if head in self._constants[file]:
-            return Symbol(*mark)
+        bound = self._bound[file]
+        if rest[0] in bound:
+            target = bound[rest[0]]
+            if target is None:
+                return Symbol(file, ".".join(rest))
+            return self._resolve(file, ".".join([target, *rest[1:]]), seen)
         for star in self._star_imports.get(file, ()):
             source = self.module_file(file, star)
             if source is not None and source != file:
@@ -191,12 +211,13 @@ class SymbolTable:
         """What a top-level name of a file stands for; None where the file binds no such name."""
         if path not in self.files:
             return None
-        head = name.partition(".")[0]
-        is_bound = head in self._imports[path] or head in self._constants[path]
-        is_bound = is_bound or Symbol(path, head) in self._definitions
+        bound = self._bound[path]
+        if name in bound and bound[name] is None:
+            return Symbol(path, name)
+        is_bound = name.partition(".")[0] in bound
         if not is_bound and path not in self._star_imports:
             return None
-        found = self._member(path, name.split("."))
+        found = self._member(path, tuple(name.split(".")))
         if isinstance(found, Symbol):
             return found
         return found or name if is_bound else None
@@ -245,15 +266,14 @@ class SymbolTable:
                     return Symbol(base.path, f"{base.qualname}.{name}")
         return None
 
-    def _bases(self, folder: str, dotted: str) -> list[tuple[str, str]]:
-        """Where Python may look for a module that a folder's file names, each with the name to look for there."""
-        name = dotted.lstrip(".")
-        level = len(dotted) - len(name)
-        if level:
-            for _ in range(level - 1):
-                folder = posixpath.dirname(folder)
-            return [(folder, name)]
-        return [(base, name) for base in self._search_path(folder)]
+    def _bases(self, folder: str, level: int, parts: tuple[str, ...]) -> list[str]:
+        """Where Python may look for what a folder's file names by some dots and parts: folders that have the first."""
+        if not level:
+            tops = ((base, f"{base}/{parts[0]}" if base else parts[0]) for base in self._search_path(folder))
+            return [base for base, top in tops if top in self._modules or top in self._folders]
+        for _ in range(level - 1):
+            folder = posixpath.dirname(folder)
+        return [folder]
 
     def _search_path(self, folder: str) -> list[str]:
         """Folders from which a folder's files may import absolutely."""

@@ -129,3 +129,34 @@ def test_what_a_package_gives_out_is_the_same_for_every_file_and_in_every_order(
         assert symbols.local("pkg/__init__.py", "make") == Symbol("pkg/c.py", "make")
         assert symbols.local("pkg/__init__.py", "Linear") == "torch.nn.Linear"
         assert symbols.local("pkg/__init__.py", "missing") is None
+
+
+@pytest.mark.parametrize(
+    ("path", "name", "expected"),
+    [
+        ("net/__init__.py", "net.make", Symbol("net.py", "make")),  # the package itself is no target of its own import
+        ("run.py", "net.make", Symbol("net.py", "make")),  # a module before the package of its name
+        ("net/__init__.py", ".parts.Block", Symbol("net/parts/Block.py", "")),
+        ("net/parts/__init__.py", ".Own", Symbol("net/parts/__init__.py", "Own")),  # by dots alone it is
+        ("net/parts/__init__.py", ".", Symbol("net/parts/__init__.py", "")),
+        ("net/parts/__init__.py", "..parts.__init__.Block", Symbol("net.py", "parts.__init__.Block")),
+        ("net/parts/Block.py", ".Block.run", Symbol("net/parts/__init__.py", "Block.run")),  # no module in itself
+        ("net/parts/Block.py", "Block.run", "Block.run"),
+        ("net/parts/other.py", ".Block.run", Symbol("net/parts/Block.py", "run")),
+        ("net/parts/other.py", "Block.run", Symbol("net/parts/Block.py", "run")),  # run as a script
+        ("net/parts/other.py", "...run", Symbol("run.py", "")),
+        ("net/parts/other.py", "....run", Symbol("run.py", "")),
+    ],
+)
+def test_each_file_of_a_folder_finds_its_own_start(path, name, expected) -> None:
+    files = {
+        "net.py": "parts = 1\ndef make():\n    pass\n",
+        "net/__init__.py": "",
+        "net/parts/__init__.py": "class Block:\n    pass\nOwn = 1\n",
+        "net/parts/Block.py": "def run():\n    pass\n",
+        "net/parts/other.py": "",
+        "run.py": "",
+    }
+    for paths in (list(files), list(files)[::-1]):
+        symbols = project_of(files).symbols
+        assert {p: symbols.resolve(p, name) for p in paths}[path] == expected
