@@ -51,6 +51,11 @@ class ArchitectureName(NamedTuple):
         """Whether anything is left that tells one architecture from another."""
         return len(self.family) >= _SHORTEST_FAMILY
 
+    @property
+    def varies(self) -> bool:
+        """Whether the name has something that its siblings have otherwise."""
+        return bool(self.numbers or self.sizes)
+
     def contradicts(self, other: ArchitectureName) -> bool:
         """Whether both name one family with different numbers or sizes (``resnet34`` and ``resnet50``)."""
         if self.family != other.family or not self.is_family or self.dimensions != other.dimensions:

@@ -5,7 +5,7 @@ from __future__ import annotations
 import ast
 import re
 from collections import defaultdict
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 from functools import lru_cache
 
@@ -47,10 +47,6 @@ def may_contradict(project: Project, facts: FileFacts) -> bool:
     """Whether a file is worth a close look: it holds two siblings of one family, one as a string and the other as a
     name (or as a string, where it asks a library for models by name), and a table or comparison brings them together.
     """
-    families: dict[str, list[str]] = defaultdict(list)
-    for word in facts.words:
-        if not word.isalpha():
-            families[_roughly(word)].append(word)
     called = facts.called
     # What a decorator registers is picked by the registered name, and named here by its definition alone.
     registered = {f.qualname for f in facts.functions if any("regist" in d for d in f.decorators)}
@@ -58,12 +54,14 @@ def may_contradict(project: Project, facts: FileFacts) -> bool:
     names.update(called, (i.local for i in facts.imports), (n.rpartition(".")[2] for n in facts.names))
     if called & LOADERS:
         names |= facts.words
-    for name in names:
-        if not name.isalpha() and any(
-            read_name(name).contradicts(read_name(w)) for w in families.get(_roughly(name), ())
-        ):
-            return _may_pick(project, facts.path)
-    return False
+    words = [w for w in facts.words if not w.isalpha()]
+    names = [n for n in names if not n.isalpha()]
+    shared = {*map(_roughly, words)}.intersection(map(_roughly, names))
+    families: dict[str, list[str]] = defaultdict(list)
+    for word in words if shared else ():
+        families[_roughly(word)].append(word)
+    alike = ((read_name(n), read_name(w)) for n in names if shared for w in families.get(_roughly(n), ()) if w != n)
+    return any(name.contradicts(word) for name, word in alike) and _may_pick(project, facts.path)
 
 
 def _may_pick(project: Project, path: str) -> bool:
@@ -76,16 +74,21 @@ def _may_pick(project: Project, path: str) -> bool:
     ends = [*(k.start() for k in keys[1:]), len(text)]
     for key, end in zip(keys, ends, strict=bool(keys)):
         value = text[key.end() : min(end, key.end() + _LONGEST_VALUE)]
-        if any(read_name(n).contradicts(read_name(key[1])) for n in _NAME.findall(value) if not n.isalpha()):
+        if _has_sibling(key[1], _NAME.findall(value)):
             return True
     # A choice between several strings contradicts each of them: the first one is enough.
-    compared: dict[str, list[str]] = defaultdict(list)
-    left = [k[1] for k in keys if k[2] == "=="]
-    for said in (*left, *(t for pattern in _COMPARED for t in pattern.findall(text))):
-        if not said.isalpha():
-            compared[_roughly(said)].append(said)
-    names = {n for n in _NAME.findall(text) if not n.isalpha()} if compared else set()
-    return any(read_name(n).contradicts(read_name(t)) for n in names for t in compared.get(_roughly(n), ()))
+    compared = [k[1] for k in keys if k[2] == "=="]
+    compared += [said for pattern in _COMPARED for said in pattern.findall(text) if not said.isalpha()]
+    compared = [said for said in dict.fromkeys(compared) if read_name(said).varies]
+    names = {*_NAME.findall(text)} if compared else ()
+    return any(_has_sibling(said, names) for said in compared)
+
+
+def _has_sibling(said: str, names: Iterable[str]) -> bool:
+    """Whether some names name another model of the family. Read are only those that may be of it: it is dear."""
+    family = _roughly(said)
+    alike = [n for n in names if not n.isalpha() and _roughly(n) == family and n != said]
+    return any(read_name(n).contradicts(read_name(said)) for n in alike)
 
 
 @lru_cache(maxsize=20_000)
