@@ -5,9 +5,8 @@ from __future__ import annotations
 import gc
 from collections import OrderedDict, defaultdict
 from collections.abc import Iterable, Mapping
-from dataclasses import dataclass
 from functools import cached_property
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, NamedTuple
 
 from ..findings import Problem
 from ..source.collect import dotted
@@ -33,8 +32,7 @@ _CLOSED_AT_ONCE = 16
 _CLOSED_A_COLLECTION = 512
 
 
-@dataclass(frozen=True, slots=True)
-class CallSite:
+class CallSite(NamedTuple):
     """A call of a project's function or class: where it stands."""
 
     path: str
@@ -72,6 +70,8 @@ class Project:
         self._modules: OrderedDict[str, Module] = OrderedDict()
         self._closed = 0
         self._call_sites: dict[str, dict[Symbol, list[CallSite]]] = {}
+        self._possible_sites: dict[str, tuple[CallSite, ...]] = {}
+        self._sites_on_objects: dict[str, tuple[CallSite, ...]] = {}
         self.consulted: set[str] = set()
         """Paths that the rule at work has looked into, for the cache; the engine clears it."""
         self.problems: list[Problem] = []
@@ -240,14 +240,19 @@ class Project:
         self.consulted.update(s.path for s in sites)
         return [*sites]
 
-    def possible_call_sites(self, name: str) -> list[CallSite]:
+    def possible_call_sites(self, name: str) -> tuple[CallSite, ...]:
         """Every call whose last name is ``name``, whatever its receiver: a superset for methods."""
-        return [CallSite(path, call.line, call.scope) for path, call in self._calls_by_last_name.get(name, ())]
+        if name not in self._possible_sites:
+            calls = self._calls_by_last_name.get(name, ())
+            self._possible_sites[name] = tuple([CallSite(path, call.line, call.scope) for path, call in calls])
+        return self._possible_sites[name]
 
-    def call_sites_on_objects(self, name: str) -> list[CallSite]:
+    def call_sites_on_objects(self, name: str) -> tuple[CallSite, ...]:
         """Every call of a method ``name`` on a value: not on ``self``, nor by an import of the function itself."""
-        calls = self._calls_by_last_name.get(name, ())
-        return [CallSite(path, call.line, call.scope) for path, call in calls if self._is_on_object(path, call)]
+        if name not in self._sites_on_objects:
+            calls = [c for c in self._calls_by_last_name.get(name, ()) if self._is_on_object(*c)]
+            self._sites_on_objects[name] = tuple([CallSite(path, call.line, call.scope) for path, call in calls])
+        return self._sites_on_objects[name]
 
     def _is_on_object(self, path: str, call: Call) -> bool:
         callee = call.callee
