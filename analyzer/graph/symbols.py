@@ -222,6 +222,21 @@ class SymbolTable:
             return found
         return found or name if is_bound else None
 
+    @cached_property
+    def _derived(self) -> dict[str, list[Symbol]]:
+        """Classes by the last names of their bases, in the order of files."""
+        found: dict[str, list[Symbol]] = {}
+        for path, facts in self.files.items():
+            for klass in facts.classes:
+                for name in {base.rpartition(".")[2] for base in klass.bases}:
+                    found.setdefault(name, []).append(Symbol(path, klass.qualname))
+        return found
+
+    def derived(self, symbol: Symbol) -> list[Symbol]:
+        """The other classes that derive from one, and by its name."""
+        named = self._derived.get(symbol.qualname.rpartition(".")[2], ())
+        return [klass for klass in named if klass != symbol and symbol in self.ancestry(klass)]
+
     def base_symbols(self, symbol: Symbol) -> list[Symbol | str]:
         """The bases of a class, resolved."""
         klass = self.klass(symbol)

@@ -160,3 +160,16 @@ def test_each_file_of_a_folder_finds_its_own_start(path, name, expected) -> None
     for paths in (list(files), list(files)[::-1]):
         symbols = project_of(files).symbols
         assert {p: symbols.resolve(p, name) for p in paths}[path] == expected
+
+
+def test_classes_that_derive_from_another_by_its_name() -> None:
+    files = {
+        "base.py": "class Net:\n    pass\nclass Deep(Net):\n    pass\nclass Other:\n    class Net(Deep):\n        pass\n",
+        "by_module.py": "import base\nclass Wide(base.Net, base.Other):\n    pass\n",
+        "by_alias.py": "from base import Net as Plain\nclass Renamed(Plain):\n    pass\n",
+        "namesake.py": "class Net:\n    pass\nclass Unrelated(Net):\n    pass\n",
+    }
+    symbols = project_of(files).symbols
+    names = {klass.qualname for klass in symbols.derived(Symbol("base.py", "Net"))}
+    assert names == {"Deep", "Wide", "Renamed"}
+    assert [*symbols.derived(Symbol("base.py", "Deep"))] == [Symbol("base.py", "Other.Net")]

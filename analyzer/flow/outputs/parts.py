@@ -47,8 +47,9 @@ class Part:
 
 def called_parts(klass: Symbol, facts: FileFacts) -> set[str]:
     """The attributes that a class's own methods call."""
-    inside = [c.callee for c in facts.calls if c.scope.startswith(f"{klass.qualname}.")]
-    return {callee.split(".")[1] for callee in inside if callee.startswith("self.")}
+    own = f"{klass.qualname}."
+    on_self = [c.callee for c in facts.calls if c.callee.startswith("self.") and c.scope.startswith(own)]
+    return {callee.split(".")[1] for callee in on_self}
 
 
 def parts_of(klass: Symbol, project: Project, is_asked: Callable[[str], bool]) -> list[Part]:

@@ -199,19 +199,9 @@ def _never_called(part: Part, project: Project) -> Untrained:
 
 def _makings(klass: Symbol, project: Project) -> list[str]:
     """The files that make an instance of a class or of one that derives from it."""
-    name = klass.qualname.rpartition(".")[2]
     if found := [site.path for site in project.call_sites(klass)]:
         return found
-    for path, facts in project.files.items():
-        for other in facts.classes:
-            child = Symbol(path, other.qualname)
-            if (
-                child != klass
-                and any(base.rpartition(".")[2] == name for base in other.bases)
-                and klass in project.symbols.ancestry(child)
-            ):
-                found += [site.path for site in project.call_sites(child)]
-    return found
+    return [site.path for child in project.symbols.derived(klass) for site in project.call_sites(child)]
 
 
 def _may_return_several(klass: Symbol, project: Project) -> bool:
