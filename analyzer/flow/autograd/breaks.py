@@ -9,8 +9,9 @@ from typing import NamedTuple
 from ...findings import Evidence
 from ...graph.project import Project
 from ...source.module import Module
+from ...source.nodes import walk
 from ...source.scopes import Binding, Kind, Scope, key_of
-from ..values.frames import Operand
+from ..values.frames import Frame, Operand
 from ..values.reaching import ordered
 from .aliases import other_names
 from .bodies import Body
@@ -19,7 +20,7 @@ from .fates import End, Fate, fate
 from .gradients import Need, Needs
 from .inputs import saved_inputs
 from .modes import is_conditional, is_recorded
-from .saved import SavedResults, Table
+from .saved import SavedResults, Table, makes_result
 from .writes import How, Write, base_of
 
 _PLAIN = (ast.Constant, ast.List, ast.Tuple, ast.Dict, ast.Set, ast.ListComp, ast.DictComp, ast.JoinedStr, ast.Compare)
@@ -136,6 +137,8 @@ def _of_result(
             ways.append([])
     is_element = _is_element_change(write) and not any(k.what is not None for known in ways for k in known)
     if is_element:
+        if write.how is How.AUGMENTED and _is_lost(base, bindings, frame, project, table):
+            return None  # before the elements of a dictionary's item are asked for, which may be of any origin
         ways = [search.follow(s) for s in flow.containers.elements(Operand(base, frame))]
     saved = [k for known in ways for k in known if k.what is not None]
     first = saved[0] if saved else None
@@ -168,6 +171,15 @@ def _of_result(
         fate=end,
         trail=first.trail,
     )
+
+
+def _is_lost(base: ast.expr, bindings: list[Binding], frame: Frame, project: Project, table: Table) -> bool:
+    """Whether the graph of a saved value, whatever it is, ends nowhere: its name's does, and none is made here."""
+    module, flow = frame.module, project.flow
+    if fate(module, _loads(base, bindings, module, project), project).end is not End.NOWHERE:
+        return False
+    calls = (n for n in walk(frame.scope.node) if isinstance(n, ast.Call))
+    return not any(makes_result(Operand(call, frame), table, flow) for call in calls)
 
 
 def _is_element_change(write: Write) -> bool:

@@ -96,6 +96,18 @@ def _is_own(called: Operation) -> bool:
     return isinstance(called.tensor.node, ast.Name) and called.tensor.node.id in ("self", "cls")
 
 
+def makes_result(op: Operand, table: Table, flow: Flow) -> bool:
+    """Whether a call is an operation that saves its result, in memory of its own or in place."""
+    found = applied(op, table, flow)
+    return (found is not None and found[0] in table.results) or _saves_in_place(op.node, table)
+
+
+def _saves_in_place(call: ast.AST, table: Table) -> bool:
+    """``x.exp_()``, which saves its result anew."""
+    name = call.func.attr if isinstance(call, ast.Call) and isinstance(call.func, ast.Attribute) else ""
+    return name.endswith("_") and name[:-1] in table.results
+
+
 class SavedResults(Evaluator[Saved | None]):
     """Whether a value's memory is the saved result of the operation that made it; None says that it is not."""
 
@@ -141,12 +153,12 @@ class SavedResults(Evaluator[Saved | None]):
     def update(self, known: list[Known[Saved | None]], binding: Binding, op: Operand) -> list[Known[Saved | None]]:
         """A write into a saved value was the bug already; ``x.exp_()`` saves its result anew."""
         call = op.node
-        if isinstance(call, ast.Call) and isinstance(call.func, ast.Attribute):
-            name = call.func.attr
-            if name.endswith("_") and name[:-1] in self.table.results:
-                step = op.module.evidence(call, f"`{name}` saves its result for the backward pass")
-                return [Known(Saved(name, op), (step,))]
-        return [Known(None)]
+        if not _saves_in_place(call, self.table):
+            return [Known(None)]
+        assert isinstance(call, ast.Call)
+        name = last_name(call.func)
+        step = op.module.evidence(call, f"`{name}` saves its result for the backward pass")
+        return [Known(Saved(name, op), (step,))]
 
     def _call(self, op: Operand, node: ast.Call) -> Sequence[Known[Saved | None]] | None:
         found = applied(op, self.table, self.flow)
