@@ -14,7 +14,7 @@ TRAIN = """\
 import torch
 from torch import autograd as ag
 from torch.autograd import grad as slopes
-from tools import kit, slopes_of
+from tools import kit, raised, slopes_of
 
 derive = torch.autograd.grad
 weight = torch.nn.Parameter(torch.ones(3))
@@ -25,7 +25,17 @@ def train(x, out, trainer):
     p += 1
     {}
 """
-TOOLS = "from torch import autograd as kit\nfrom torch.autograd import grad as slopes_of\n"
+TOOLS = """\
+from torch import autograd as kit, exp
+from torch.autograd import grad as slopes_of
+
+
+def raised(x):
+    return exp(x)
+"""
+
+
+ITEM = "d = {{'k': [{}]}}\n    if x is None:\n        d['k'] = [x]\n    d['k'] *= 2\n    {}"
 
 
 @pytest.mark.parametrize(
@@ -55,6 +65,14 @@ TOOLS = "from torch import autograd as kit\nfrom torch.autograd import grad as s
         ("yield p.sum()", True),
         ("return p.mean()", True),
         ("def closure():\n        return p.mean()", False),
+        (ITEM.format("torch.exp(x * weight)", "print(d['k'])"), False),
+        (ITEM.format("torch.exp(x * weight)", "d['k'][0].sum().backward()"), True),
+        (ITEM.format("raised(x * weight)", "d['k'][0].sum().backward()"), True),
+        (ITEM.format("raised(x * weight)", "print(d['k'])"), False),
+        ("q = torch.exp(x * weight)\n    " + ITEM.format("q", "q.sum().backward()"), True),
+        ("q = raised(x * weight)\n    " + ITEM.format("q", "q.sum().backward()"), False),
+        ("q = (x * weight).mul(2).exp_()\n    " + ITEM.format("q", "q.sum().backward()"), False),
+        ("q = x * weight\n    q.exp_()\n    " + ITEM.format("q", "q.sum().backward()"), False),
         ("out[0] = p\n\n    def closure():\n        return out[0].mean()", True),
     ],
 )
