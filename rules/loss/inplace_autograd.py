@@ -3,18 +3,19 @@
 from __future__ import annotations
 
 import ast
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from typing import Any, ClassVar
 
 from ...analyzer.findings import Confidence, Evidence, Finding, Level
 from ...analyzer.flow.autograd.applying import Applying
 from ...analyzer.flow.autograd.bodies import Body, may_write, writes_at_all, writing_bodies
 from ...analyzer.flow.autograd.breaks import Break, breaks, may_break
+from ...analyzer.flow.autograd.ends import may_end
 from ...analyzer.flow.autograd.fates import End
 from ...analyzer.flow.autograd.gradients import Need
 from ...analyzer.flow.autograd.modes import is_recorded_here, unrecorded
 from ...analyzer.flow.autograd.weights import WeightWrite, may_be_weight, weight_writes
-from ...analyzer.flow.autograd.writes import WRITING, How, Write, base_of, is_function, writes
+from ...analyzer.flow.autograd.writes import WRITING, How, Write, is_function
 from ...analyzer.graph.project import Project
 from ...analyzer.rule import Proof, Rule
 from ...analyzer.source.facts import FileFacts
@@ -100,21 +101,23 @@ class InplaceAutograd(Rule):
         applying = Applying(syntax.assignments, facts, saved_values())
         for block in may_write(syntax, facts, WRITING, unrecorded(facts)):
             body = Body(block, applying)
-            if any(_may_be_bug(write, base_of(write.target, None), body) for write in writes(body.nodes)):
+            if any(may_break(*write, body) or may_be_weight(*write, applying) for write in body.written):
                 return True
         return False
 
     def check(self, module: Module, project: Project) -> Iterator[Finding]:
-        """One finding a write."""
+        """One finding a write; a function's own syntax is asked first, and who calls it last."""
         table = saved_values()
         assignments = (s for s in statements(module.tree) if isinstance(s, (ast.Assign, ast.AnnAssign)))
         applying = Applying(assignments, module.facts, table)
-        for block in writing_bodies(module.tree, module.facts, WRITING):
-            body = Body(block, applying)
-            found = [write for write in writes(body.nodes) if _is_open(write, body, module, project)]
-            for broken in breaks(found, body, module, project, table):
-                yield self._of_value(broken, module, project)
-            for weight in weight_writes(found, applying, module, project):
+        for owner in writing_bodies(module.tree, module.facts, WRITING):
+            body = Body(owner.body, applying, module)
+            saved = [found for found in body.written if may_break(*found, body)]
+            weights = [found for found in body.written if may_be_weight(*found, applying)]
+            if saved and may_end(owner, module, project):
+                for broken in breaks(_open(saved, module, project), body, module, project, table):
+                    yield self._of_value(broken, module, project)
+            for weight in weight_writes(_open(weights, module, project), module, project):
                 yield self._of_weight(weight, module)
 
     def _of_value(self, found: Break, module: Module, project: Project) -> Finding:
@@ -154,15 +157,13 @@ class InplaceAutograd(Rule):
         )
 
 
-def _is_open(write: Write, body: Body, module: Module, project: Project) -> bool:
-    """Whether a write's own function leaves open that it breaks something; the cheapest questions first."""
-    if not _may_be_bug(write, base_of(write.target, module), body):
-        return False
-    return not is_function(write, module, project) and is_recorded_here(module, write.node, project)
-
-
-def _may_be_bug(write: Write, base: ast.expr, body: Body) -> bool:
-    return may_break(write, base, body) or may_be_weight(write, base, body.applying)
+def _open(
+    found: Iterable[tuple[Write, ast.expr]], module: Module, project: Project
+) -> Iterator[tuple[Write, ast.expr]]:
+    """Those of some writes that are into tensors, and are recorded as far as their own function says."""
+    for write, base in found:
+        if not is_function(write, module, project) and is_recorded_here(module, write.node, project):
+            yield write, base
 
 
 def _confidence(found: Break, project: Project) -> Confidence:

@@ -77,7 +77,7 @@ def quiet(): y = z
 """
     text = decode("a.py", code.encode())
     facts, syntax = collect_facts(parse(text), "a.py", "", 1, frozenset(), has_suppressions=False)
-    exact = [b[0].lineno for b in writing_bodies(syntax.tree, facts, WRITING)]
+    exact = [owner.body[0].lineno for owner in writing_bodies(syntax.tree, facts, WRITING)]
     given = [b[0].lineno for b in may_write(syntax, facts, WRITING, frozenset())]
     assert sorted(exact) == [1, 6, 8, 11, 14]
     assert sorted(given) == [1, 6, 8, 9, 11, 14]

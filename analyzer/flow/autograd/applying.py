@@ -4,17 +4,21 @@ from __future__ import annotations
 
 import ast
 from collections.abc import Iterable
+from functools import cached_property
 
 from ...source.collect import dotted
 from ...source.facts import FileFacts
 from ...source.scopes import key_of, last_name
-from .saved import WEIGHTED, Table
+from .saved import VIEWS, WEIGHTED, Table
 
 _FOREIGN = frozenset({"numpy", "math", "random", "copy", "itertools", "functools", "collections", "os", "re", "typing"})
 _BUILTINS = frozenset(
     {"int", "float", "len", "list", "dict", "set", "range", "str", "print", "isinstance", "enumerate", "max", "min"}
 )
 _OWN = ("self", "cls")
+_Assignment = ast.Assign | ast.AnnAssign
+_Made = tuple[_Assignment, list[ast.Call]]
+_Renamed = tuple[_Assignment, ast.expr]
 
 
 class Applying:
@@ -24,40 +28,60 @@ class Applying:
     anything but the own object, as ``model.encode(x)``, leads into no code that is looked at.
     """
 
-    def __init__(self, assignments: Iterable[ast.Assign | ast.AnnAssign], facts: FileFacts, table: Table) -> None:
+    def __init__(self, assignments: Iterable[_Assignment], facts: FileFacts, table: Table) -> None:
         self.table = table
         self._imported = {**dict(facts.aliases), **{i.local: i.target for i in facts.imports}}
         self._defined = {f.qualname.rpartition(".")[2] for f in (*facts.functions, *facts.classes)}
-        self._renamed: dict[str, str] = {}
-        self._made: dict[str, list[ast.Call]] = {}
-        for node in assignments:
+        self._assignments = assignments
+        self._inputs = table.inputs | {WEIGHTED}
+        self._results = table.results | VIEWS
+
+    @cached_property
+    def _by_value(self) -> tuple[list[_Made], list[_Renamed]]:
+        """The assignments that give names what calls give, and those that give names other names."""
+        made: list[_Made] = []
+        renamed: list[_Renamed] = []
+        for node in self._assignments:
             value = node.value
             if isinstance(value, ast.Call):
-                self._make(node, [value])
+                made.append((node, [value]))
             elif isinstance(value, (ast.Name, ast.Attribute)):
-                self._rename(node, value)
+                renamed.append((node, value))
             elif isinstance(value, (ast.Tuple, ast.List)):
-                self._make(node, [v for v in value.elts if isinstance(v, ast.Call)])
+                made.append((node, [v for v in value.elts if isinstance(v, ast.Call)]))
+        return made, renamed
 
-    def _make(self, node: ast.Assign | ast.AnnAssign, calls: list[ast.Call]) -> None:
-        """``self.a, self.b = nn.Linear(2, 2), nn.ReLU()``: each target may be each of these."""
-        for target in _targets(node) if calls else ():
-            for part in target.elts if isinstance(target, (ast.Tuple, ast.List)) else [target]:
-                key = key_of(part)
-                if key is not None:
-                    self._made.setdefault(key, []).extend(calls)
+    @cached_property
+    def _made(self) -> dict[str, list[ast.Call]]:
+        """By name, the calls that may give it its value; ``self.a, self.b = nn.Linear(2, 2), nn.ReLU()``: each both."""
+        found: dict[str, list[ast.Call]] = {}
+        for node, calls in self._by_value[0]:
+            for target in _targets(node) if calls else ():
+                for part in target.elts if isinstance(target, (ast.Tuple, ast.List)) else [target]:
+                    key = key_of(part)
+                    if key is not None:
+                        found.setdefault(key, []).extend(calls)
+        return found
 
-    def _rename(self, node: ast.Assign | ast.AnnAssign, value: ast.Name | ast.Attribute) -> None:
-        """``exp = torch.exp``, in whatever function it stands."""
-        head, _, rest = (dotted(value) or "").partition(".")
-        target = self._imported.get(head)
-        for name in _targets(node) if target is not None else ():
-            if isinstance(name, ast.Name):
-                self._renamed[name.id] = f"{target}.{rest}" if rest else str(target)
+    @cached_property
+    def _renamed(self) -> dict[str, str]:
+        """By name, the import's target behind it: ``exp = torch.exp``, in whatever function that stands."""
+        found: dict[str, str] = {}
+        for node, value in self._by_value[1]:
+            head, _, rest = (dotted(value) or "").partition(".")
+            target = self._imported.get(head)
+            for name in _targets(node) if target is not None else ():
+                if isinstance(name, ast.Name):
+                    found[name.id] = f"{target}.{rest}" if rest else str(target)
+        return found
 
     def may_save(self, func: ast.expr) -> bool:
         """Whether a call's first argument may go into an operation that saves it; the project's code is not entered."""
-        return self.may_apply(func, self.table.inputs | {WEIGHTED}, enters=False)
+        return self.may_apply(func, self._inputs, enters=False)
+
+    def may_give_saved(self, func: ast.expr) -> bool:
+        """Whether a call may give a saved result of its first argument or receiver, or a view of one."""
+        return (isinstance(func, ast.Attribute) and func.attr in self._results) or self.may_apply(func, self._results)
 
     def may_apply(self, func: ast.expr, names: frozenset[str], enters: bool = True) -> bool:
         """Whether a call's first argument may go into one of some operations.
@@ -115,5 +139,5 @@ class Applying:
         return "" if target.partition(".")[0] in _FOREIGN else target
 
 
-def _targets(node: ast.Assign | ast.AnnAssign) -> list[ast.expr]:
+def _targets(node: _Assignment) -> list[ast.expr]:
     return node.targets if isinstance(node, ast.Assign) else [node.target]

@@ -15,13 +15,12 @@ from ..values.frames import Frame, Operand
 from ..values.reaching import ordered
 from .aliases import other_names
 from .bodies import Body
-from .ends import may_end
 from .fates import End, Fate, fate
 from .gradients import Need, Needs
 from .inputs import saved_inputs
 from .modes import is_conditional, is_recorded
 from .saved import SavedResults, Table, makes_result
-from .writes import How, Write, base_of
+from .writes import How, Write
 
 _PLAIN = (ast.Constant, ast.List, ast.Tuple, ast.Dict, ast.Set, ast.ListComp, ast.DictComp, ast.JoinedStr, ast.Compare)
 _LISTS = (ast.List, ast.ListComp)
@@ -60,13 +59,12 @@ class Break(NamedTuple):
     trail: tuple[Evidence, ...]
 
 
-def breaks(found: Iterable[Write], body: Body, module: Module, project: Project, table: Table) -> Iterator[Break]:
-    """Those of a body's writes after which backward fails, in source order; the first one into each value."""
+def breaks(
+    found: Iterable[tuple[Write, ast.expr]], body: Body, module: Module, project: Project, table: Table
+) -> Iterator[Break]:
+    """Those of a body's writes, with what they are into, after which backward fails; the first one into each value."""
     met: set[tuple[int, str]] = set()
-    likely = [(write, base) for write in found if may_break(write, base := base_of(write.target, module), body)]
-    if not likely or not may_end(module, likely[0][0].node, project):
-        return
-    for write, base in likely:
+    for write, base in found:
         key = key_of(base)
         if key is not None and not _may_be_tensor(key, module.scope_of(write.node), _is_element_change(write)):
             continue
@@ -85,7 +83,7 @@ def breaks(found: Iterable[Write], body: Body, module: Module, project: Project,
 def may_break(write: Write, base: ast.expr, body: Body) -> bool:
     """Whether a write may be into what an operation has saved, by the names of its function alone."""
     node = write.node
-    return body.may_break(base, node.lineno, node.end_lineno or node.lineno) or _is_element_change(write)
+    return _is_element_change(write) or body.may_break(base, node.lineno, node.end_lineno or node.lineno)
 
 
 def _may_be_tensor(key: str, scope: Scope, or_list: bool) -> bool:

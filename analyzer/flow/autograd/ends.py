@@ -14,20 +14,16 @@ BACKWARD = frozenset({"backward", "manual_backward"})
 _GRADIENTS = frozenset({"torch.autograd.grad", "torch.autograd.backward"})
 
 
-def may_end(module: Module, node: ast.AST, project: Project) -> bool:
-    """Whether any graph can end in the function around a node: it gives something back, or something goes backward.
+def may_end(owner: ast.AST, module: Module, project: Project) -> bool:
+    """Whether any graph can end in a function: it gives something back, or something goes backward.
 
-    Where none can, :func:`.fates.fate` finds every graph of the function nowhere: it ends at these alone.
+    What a lambda inside gives back is still inside of it. Where no graph can end, :func:`.fates.fate` finds every one
+    nowhere: it ends at these alone.
     """
-    scope = module.scope_of(node)
-    while isinstance(scope.node, ast.Lambda) and scope.parent is not None:
-        scope = scope.parent  # what a lambda gives back is still inside of the function around it
-    for below in walk(scope.node):
-        if isinstance(below, (ast.Return, ast.Yield)) and below.value is not None:
-            return True
-        if isinstance(below, ast.Call) and goes_backward(module, below, project):
-            return True
-    return False
+    nodes = walk(owner)
+    if any(isinstance(node, (ast.Return, ast.Yield)) and node.value is not None for node in nodes):
+        return True
+    return any(isinstance(node, ast.Call) and goes_backward(module, node, project) for node in nodes)
 
 
 def goes_backward(module: Module, call: ast.Call, project: Project) -> bool:

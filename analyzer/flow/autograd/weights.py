@@ -15,7 +15,7 @@ from ..values.frames import Operand
 from .applying import Applying
 from .modes import is_recorded, is_recorded_here
 from .saved import given
-from .writes import How, Write, base_of
+from .writes import How, Write
 
 _LISTS = frozenset({"parameters", "named_parameters"})
 _PARAMETERS = frozenset({"torch.nn.Parameter", "torch.nn.parameter.Parameter"})
@@ -32,15 +32,11 @@ class WeightWrite(NamedTuple):
     trail: tuple[Evidence, ...]
 
 
-def weight_writes(
-    found: Iterable[Write], applying: Applying, module: Module, project: Project
-) -> Iterator[WeightWrite]:
-    """Those of a file's writes that are into weights that need a gradient, outside of ``no_grad``."""
-    for write in found:
-        base = base_of(write.target, module)
-        shown = _of_list(write, base, module) if isinstance(base, ast.Name) else None
-        if isinstance(base, ast.Attribute) and may_be_weight(write, base, applying):
-            shown = _of_attribute(write, base, module, project)
+def weight_writes(found: Iterable[tuple[Write, ast.expr]], module: Module, project: Project) -> Iterator[WeightWrite]:
+    """Those of the writes that :func:`may_be_weight` that are into weights that need a gradient, and are recorded."""
+    for write, base in found:
+        of_list = isinstance(base, ast.Name)
+        shown = _of_list(write, base, module) if of_list else _of_attribute(write, base, module, project)
         if (
             shown is not None
             and is_recorded(module, write.node, project)
