@@ -44,6 +44,9 @@ def counted_component(flow: Flow, op: Operand, depth: int = 0) -> Operand | None
         array = node.args[0] if is_function else node.func.value if isinstance(node.func, ast.Attribute) else None
         return _component(flow, op.sub(array)) if array is not None else None
     if isinstance(node, ast.Name):
+        reaching = flow.reaching(op.frame.scope).at(node)
+        if reaching and all(b.kind is not Kind.ASSIGN for b in reaching):
+            return None  # a parameter: before its callers are looked for
         sources = flow.sources(op)
         if len(sources) == 1 and sources[0].operand is not None and not sources[0].index:
             kind = sources[0].binding.kind if sources[0].binding is not None else Kind.ASSIGN
@@ -95,7 +98,7 @@ def lines_that_say(module: Module) -> list[range]:
         range(node.lineno, (node.end_lineno or node.lineno) + 1)
         for node in statements(module.tree)
         if isinstance(node, (ast.FunctionDef, ast.AsyncFunctionDef, ast.ClassDef))
-        and _SHARE.search(ast.get_docstring(node) or "")
+        and _SHARE.search(ast.get_docstring(node, clean=False) or "")
     ]
 
 

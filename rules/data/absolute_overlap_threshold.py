@@ -104,8 +104,10 @@ class AbsoluteOverlapThreshold(Rule):
         frame = project.flow.frame(module, node)
         sides = [Operand(node.left, frame), Operand(node.comparators[0], frame)]
         for counted, bound in (sides, sides[::-1]):
+            component = counted_component(project.flow, counted)
+            if component is None and not _is_quotient(counted.node):
+                continue  # before the callers are asked what the other side is
             share = _share_of_volume(project, bound)
-            component = counted_component(project.flow, counted) if share is not None else None
             if share is None:
                 component, share = _quotient(project, counted), bound
             if component is None:
@@ -133,6 +135,10 @@ def _quotient(project: Project, op: Operand) -> Operand | None:
     if not isinstance(node, ast.BinOp) or not isinstance(node.op, ast.Div):
         return None
     return counted_component(project.flow, op.sub(node.left)) if is_volume(project.flow, op.sub(node.right)) else None
+
+
+def _is_quotient(node: ast.expr) -> bool:
+    return isinstance(node, ast.BinOp) and isinstance(node.op, ast.Div)
 
 
 def _share_of_volume(project: Project, op: Operand, depth: int = 0) -> Operand | None:

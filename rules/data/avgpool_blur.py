@@ -92,7 +92,7 @@ class AvgpoolBlur(Rule):
     def check(self, module: Module, project: Project) -> Iterator[Finding]:
         """One finding a pooling."""
         for call in module.calls():
-            if not module.may_be(call.func, _CALLED) or not _holds_one(call):
+            if not _holds_one(call) or not module.may_be(call.func, _CALLED):
                 continue
             name = project.external(module, call.func)
             if name not in POOLS or not _keeps_size(call, name):
