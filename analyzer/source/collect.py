@@ -74,7 +74,7 @@ def syntax_of(tree: ast.Module) -> Syntax:
 
 
 def _walked(tree: ast.Module) -> _Collector:
-    walk = _Collector(Syntax(tree, bodies=[("", tree.body)]))
+    walk = _Collector(Syntax(tree, owners=[("", tree)]))
     walk.scope(tree.body, "", frozenset(), "")
     return walk
 
@@ -298,7 +298,7 @@ class _Collector:
         self.functions.append(
             FunctionFacts(qualname, node.lineno, node.end_lineno or node.lineno, parameters, decorators)
         )
-        self.syntax.bodies.append((qualname, node.body))
+        self.syntax.owners.append((qualname, node))
         return [*node.body], qualname, shadowed.union(parameters)
 
     def klass(
@@ -312,7 +312,7 @@ class _Collector:
         self.classes.append(
             ClassFacts(qualname, node.lineno, node.end_lineno or node.lineno, bases, decorators, methods)
         )
-        self.syntax.bodies.append((qualname, node.body))
+        self.syntax.owners.append((qualname, node))
         # Its bases are the class's own uses: a class that nobody needs does not make its bases needed.
         return [*node.bases, *node.keywords, *node.body], qualname, shadowed
 

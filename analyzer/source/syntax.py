@@ -7,6 +7,8 @@ from collections.abc import Iterable
 from dataclasses import dataclass, field
 from typing import TypeVar
 
+Owner = ast.Module | ast.ClassDef | ast.FunctionDef | ast.AsyncFunctionDef
+"""What has a body of its own."""
 Located = TypeVar("Located", bound=ast.expr | ast.stmt)
 
 
@@ -25,7 +27,7 @@ class Syntax:
         loops: its ``for`` statements.
         bare: its statements that are nothing but an expression.
         numbers: its literals with a decimal point or an exponent.
-        bodies: the bodies of its functions and classes, and its own, each with its qualified name.
+        owners: its functions and classes, and itself, each with its qualified name: what has a body.
         writing: the qualified names in whose bodies a statement writes: ``x += y``, ``x[i] = y``.
     """
 
@@ -37,7 +39,7 @@ class Syntax:
     loops: list[ast.For] = field(default_factory=list)
     bare: list[ast.Expr] = field(default_factory=list)
     numbers: list[float] = field(default_factory=list)
-    bodies: list[tuple[str, list[ast.stmt]]] = field(default_factory=list)
+    owners: list[tuple[str, Owner]] = field(default_factory=list)
     writing: set[str] = field(default_factory=set)
 
 

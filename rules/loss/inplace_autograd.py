@@ -8,7 +8,7 @@ from typing import Any, ClassVar
 
 from ...analyzer.findings import Confidence, Evidence, Finding, Level
 from ...analyzer.flow.autograd.applying import Applying
-from ...analyzer.flow.autograd.bodies import Body, may_write, writes_at_all, writing_bodies
+from ...analyzer.flow.autograd.bodies import Body, writes_at_all, writing
 from ...analyzer.flow.autograd.breaks import Break, breaks, may_break
 from ...analyzer.flow.autograd.ends import may_end
 from ...analyzer.flow.autograd.fates import End
@@ -20,7 +20,6 @@ from ...analyzer.graph.project import Project
 from ...analyzer.rule import Proof, Rule
 from ...analyzer.source.facts import FileFacts
 from ...analyzer.source.module import Module
-from ...analyzer.source.nodes import statements
 from ...analyzer.source.scopes import key_of
 from ...analyzer.source.syntax import Syntax
 from ..knowledge.saved_values import saved_values
@@ -99,8 +98,11 @@ class InplaceAutograd(Rule):
     def screen(self, syntax: Syntax, facts: FileFacts) -> bool:
         """A write into what an operation may have saved, or into a weight."""
         applying = Applying(syntax.assignments, facts, saved_values())
-        for block in may_write(syntax, facts, WRITING, unrecorded(facts)):
-            body = Body(block, applying)
+        silent = unrecorded(facts)
+        for qualname, owner in writing(syntax, facts, WRITING):
+            if qualname in silent:
+                continue
+            body = Body(owner.body, applying)
             if any(may_break(*write, body) or may_be_weight(*write, applying) for write in body.written):
                 return True
         return False
@@ -108,9 +110,8 @@ class InplaceAutograd(Rule):
     def check(self, module: Module, project: Project) -> Iterator[Finding]:
         """One finding a write; a function's own syntax is asked first, and who calls it last."""
         table = saved_values()
-        assignments = (s for s in statements(module.tree) if isinstance(s, (ast.Assign, ast.AnnAssign)))
-        applying = Applying(assignments, module.facts, table)
-        for owner in writing_bodies(module.tree, module.facts, WRITING):
+        applying = Applying(module.syntax.assignments, module.facts, table)
+        for _, owner in writing(module.syntax, module.facts, WRITING):
             body = Body(owner.body, applying, module)
             saved = [found for found in body.written if may_break(*found, body)]
             weights = [found for found in body.written if may_be_weight(*found, applying)]

@@ -64,15 +64,15 @@ class Applying:
         return found
 
     @cached_property
-    def _renamed(self) -> dict[str, str]:
-        """By name, the import's target behind it: ``exp = torch.exp``, in whatever function that stands."""
-        found: dict[str, str] = {}
+    def _renamed(self) -> dict[str, list[str]]:
+        """By name, the imports' targets behind it: ``exp = torch.exp``, in whatever function that stands."""
+        found: dict[str, list[str]] = {}
         for node, value in self._by_value[1]:
             head, _, rest = (dotted(value) or "").partition(".")
             target = self._imported.get(head)
             for name in _targets(node) if target is not None else ():
                 if isinstance(name, ast.Name):
-                    found[name.id] = f"{target}.{rest}" if rest else str(target)
+                    found.setdefault(name.id, []).append(f"{target}.{rest}" if rest else str(target))
         return found
 
     def may_save(self, func: ast.expr) -> bool:
@@ -96,8 +96,7 @@ class Applying:
             root = root.value
         if not isinstance(root, ast.Name):
             return not isinstance(func, ast.Attribute)
-        renamed = self._renamed.get(root.id)
-        if renamed is not None and self._leads(renamed, func, names, enters):
+        if any(self._leads(renamed, func, names, enters) for renamed in self._renamed.get(root.id, ())):
             return True
         target = self._imported.get(root.id)
         if target is None:

@@ -8,14 +8,14 @@ from __future__ import annotations
 
 import ast
 from collections.abc import Iterator
-from functools import cache, cached_property
+from functools import cached_property
 from typing import Any
 
 from ...source.facts import FileFacts
 from ...source.module import Module
-from ...source.nodes import child_fields
+from ...source.nodes import last_first
 from ...source.scopes import key_of
-from ...source.syntax import Syntax
+from ...source.syntax import Owner, Syntax
 from .applying import Applying
 from .names import Names, may_be_saved, read_names
 from .resets import Resets
@@ -25,10 +25,6 @@ _DEFINING = frozenset({ast.FunctionDef, ast.AsyncFunctionDef, ast.ClassDef})
 _PASSED = _DEFINING | {ast.Constant, type(None)}
 _TARGETS = frozenset({ast.Attribute, ast.Subscript})
 _TELLING = frozenset({ast.Call, ast.Assign, ast.AnnAssign, ast.AugAssign, ast.For, ast.BinOp})
-_BLOCKS = frozenset({"body", "orelse", "finalbody", "handlers", "cases"})
-
-Owner = ast.Module | ast.ClassDef | ast.FunctionDef | ast.AsyncFunctionDef
-"""What has a body of its own."""
 
 
 class Body:
@@ -91,49 +87,19 @@ def writes_at_all(facts: FileFacts, methods: frozenset[str]) -> bool:
     return facts.sets_parts or not facts.called.isdisjoint(methods)
 
 
-def may_write(
-    syntax: Syntax, facts: FileFacts, methods: frozenset[str], but: frozenset[str]
-) -> Iterator[list[ast.stmt]]:
-    """The bodies of :func:`writing_bodies` and perhaps some more, read off while the file's syntax is at hand.
+def writing(syntax: Syntax, facts: FileFacts, methods: frozenset[str]) -> Iterator[tuple[str, Owner]]:
+    """What of a file has a body in which a statement writes, or that calls one of some methods, by qualified name.
 
-    Functions of one name count as one. ``but`` are the qualified names of functions that are left out.
+    Functions of one name count as one.
     """
-    writing = (syntax.writing | _calling(facts, methods)) - but
-    return (body for qualname, body in syntax.bodies if qualname in writing)
-
-
-def writing_bodies(tree: ast.Module, facts: FileFacts, methods: frozenset[str]) -> Iterator[Owner]:
-    """Whatever of a file has a body in which a statement writes, or that calls one of some methods."""
-    calling = _calling(facts, methods)
-    waiting: list[tuple[str, Owner]] = [("", tree)]
-    while waiting:
-        qualname, owner = waiting.pop()
-        is_writing = qualname in calling
-        stack: list[Any] = [*owner.body]
-        while stack:
-            node = stack.pop()
-            kind = type(node)
-            if kind in _DEFINING:
-                waiting.append((f"{qualname}.{node.name}" if qualname else node.name, node))
-                continue
-            if kind is ast.AugAssign or (kind is ast.Assign and ast.Subscript in map(type, node.targets)):
-                is_writing = True  # ``x += y`` or ``x[i] = y``
-            for name in _blocks(kind):
-                stack += getattr(node, name)
-        if is_writing:
-            yield owner
+    names = syntax.writing | _calling(facts, methods)
+    return ((qualname, owner) for qualname, owner in syntax.owners if qualname in names)
 
 
 def _calling(facts: FileFacts, methods: frozenset[str]) -> set[str]:
     """Who calls one of some methods."""
     calls = facts.calls if not facts.called.isdisjoint(methods) else ()
     return {c.scope for c in calls if c.callee.rpartition(".")[2] in methods}
-
-
-@cache
-def _blocks(kind: type[ast.AST]) -> tuple[str, ...]:
-    """The fields of a kind of statement, or of a part of one, that hold statements."""
-    return tuple(name for name in kind._fields if name in _BLOCKS)
 
 
 def _own_nodes(body: list[ast.stmt]) -> list[ast.AST]:
@@ -150,16 +116,10 @@ def _own_nodes(body: list[ast.stmt]) -> list[ast.AST]:
             continue
         if kind in _TELLING or (kind in _TARGETS and type(node.ctx) is not ast.Load):
             found.append(node)
-        for name in _last_first(kind):
+        for name in last_first(kind):
             value = getattr(node, name)
             if type(value) is list:
                 stack += value[::-1]
             else:
                 stack.append(value)
     return found
-
-
-@cache
-def _last_first(kind: type[ast.AST]) -> tuple[str, ...]:
-    """The fields of a kind of node that hold other nodes, for a stack."""
-    return child_fields(kind)[::-1]
