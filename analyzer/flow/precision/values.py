@@ -55,6 +55,10 @@ class Precisions(Evaluator[Precision]):
             self._ambients[mark] = ambients(self.flow, op)
         return self._ambients[mark]
 
+    def evaluate(self, op: Operand) -> list[Known[Precision]]:
+        """As the base, once for each value: what a network returns is asked for by all that is made of it."""
+        return [] if self.is_circle(op) else self.remembered(op)
+
     def expression(self, op: Operand) -> Sequence[Known[Precision]] | None:
         """Operations by the table; names, containers and the project's functions are looked through."""
         node = op.node
