@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import ast
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field
 from enum import Enum
 
@@ -11,11 +11,12 @@ from ...findings import Evidence
 from ...graph.symbols import Symbol
 from ...source.module import Module
 from ...source.nodes import walk
+from ...source.scopes import Kind, Scope
 from ..values.construction import Constructions
 from ..values.flow import Flow
-from ..values.frames import Frame, Known, Operand
+from ..values.frames import Frame, Known, Operand, Source
 from ..values.functions import own_calls, own_nodes, returned
-from .ambient import ambients, opens_autocast
+from .ambient import Ambient, ambients, opens_autocast
 from .operations import Operations
 from .precision import Number, Precision
 from .values import Precisions
@@ -67,6 +68,7 @@ class LowerLosses:
     def __init__(self, flow: Flow, operations: Operations) -> None:
         self.flow = flow
         self.operations = operations
+        self._blocks: dict[tuple[Scope, ast.AST], list[Ambient]] = {}
 
     def of(self, module: Module) -> Iterator[LowerLoss]:
         """Each loss in a function that enters autocast."""
@@ -78,18 +80,23 @@ class LowerLosses:
                 yield from self._of_call(Operand(call, Frame(module, scope)))
 
     def _of_call(self, op: Operand) -> Iterator[LowerLoss]:
+        around = self._ambients(op)
+        is_after = all(a.is_off for a in around)
+        if not (_takes_tensors(op.node) if is_after else any(a.is_on for a in around)):
+            return
         kind = self._loss(op)
-        if kind is None:
+        if kind is None or (kind and not is_after):
             return
-        around = ambients(self.flow, op)
-        if all(a.is_off for a in around):
-            found = self._after(op, is_torch=kind)
-        elif not kind and any(a.is_on for a in around):
-            found = self._by_hand(op)
-        else:
-            return
+        found = self._after(op, is_torch=kind) if is_after else self._by_hand(op)
         if found is not None:
             yield found
+
+    def _ambients(self, op: Operand) -> list[Ambient]:
+        """What autocast does at a call of a file's own function: asked once for each block."""
+        block = (op.frame.scope, _block(op))
+        if block not in self._blocks:
+            self._blocks[block] = ambients(self.flow, op)
+        return self._blocks[block]
 
     def _loss(self, op: Operand) -> bool | None:
         """Whether a call is a loss of torch (True) or of the project (False); None for all else."""
@@ -107,7 +114,8 @@ class LowerLosses:
             return True
         if any(isinstance(m.of, Symbol) and _says_loss(m.name) for m in made):
             return False
-        callees = self.flow.calls.callees(op) if isinstance(call.func, ast.Attribute) and not made else []
+        is_named = isinstance(call.func, ast.Attribute) and _says_loss(call.func.attr)  # as what it enters is
+        callees = self.flow.calls.callees(op) if is_named and not made else []
         return False if any(_says_loss(scope.qualname.rpartition(".")[2]) for _, scope in callees) else None
 
     def _after(self, op: Operand, *, is_torch: bool) -> LowerLoss | None:
@@ -147,9 +155,19 @@ class LowerLosses:
         return None
 
     def _term(self, op: Operand) -> Known[Precision] | None:
-        known = Precisions(self.flow, self.operations).evaluate(op)
-        is_lower = bool(known) and all(k.what.number is Number.LOWER and k.what.is_sure for k in known)
-        return known[0] if is_lower and known[0].what.is_single else None
+        """What a returned value is, where that is one number in lower precision on all paths."""
+        precisions = Precisions(self.flow, self.operations)
+        if not all(_are_lower(precisions.follow(s)) for s in self._ways(op)):
+            return None
+        known = precisions.evaluate(op)
+        return known[0] if known and _are_lower(known) and known[0].what.is_single else None
+
+    def _ways(self, op: Operand) -> Iterator[Source]:
+        """Where a value comes from, plain assignments before changes, which take in what was there before."""
+        node = op.node
+        for side in (node.body, node.orelse) if isinstance(node, ast.IfExp) else (node,):
+            sources = self.flow.sources(op.sub(side)) if isinstance(side, ast.Name) else []
+            yield from sorted(sources, key=lambda s: s.binding is not None and s.binding.kind is Kind.AUGMENT)
 
     def _frames(self, op: Operand) -> Iterator[Frame]:
         """The functions that a call goes through, with what they are given."""
@@ -214,6 +232,27 @@ def _widens(node: ast.stmt) -> bool:
     is_cast = value.func.attr in {"to", "type"} and not {"float32", "float"}.isdisjoint(to)
     makes = value.func.attr == "float" or is_cast
     return makes and ast.unparse(node.targets[0]) == ast.unparse(value.func.value)
+
+
+def _are_lower(known: Sequence[Known[Precision]]) -> bool:
+    return all(k.what.number is Number.LOWER and k.what.is_sure for k in known)
+
+
+def _block(op: Operand) -> ast.AST:
+    """The innermost ``with`` in whose body an expression stands, else the function or the file."""
+    child: ast.AST = op.node
+    for above in op.module.ancestors(op.node):
+        if isinstance(above, (ast.With, ast.AsyncWith)) and child in above.body:
+            return above
+        child = above
+        if isinstance(above, (ast.FunctionDef, ast.AsyncFunctionDef, ast.Lambda, ast.ClassDef)):
+            break
+    return child
+
+
+def _takes_tensors(node: ast.expr) -> bool:
+    """Whether a call is given something by its place that may be a tensor."""
+    return isinstance(node, ast.Call) and not all(isinstance(a, (ast.Constant, ast.Starred)) for a in node.args)
 
 
 def _says_loss(name: str) -> bool:
