@@ -15,7 +15,7 @@ from ...graph.project import Project
 from ...source.module import Module
 from ..values.construction import Constructions
 from ..values.frames import Known, Operand
-from ..values.tensors import is_scalar, operation
+from ..values.tensors import is_scalar, near_sources, operation
 from ..values.uses import uses
 from .candidates import may_hold
 from .matrices import Similarities, Similarity, Stage
@@ -167,7 +167,11 @@ def _is_cross_entropy(module: Module, call: ast.Call, project: Project) -> bool:
 
 def _unmasked(op: Operand, project: Project, tokens: frozenset[bytes], stages: set[Stage]) -> Known[Similarity] | None:
     """The matrix whose diagonal is in on every known path; None as soon as one path is not understood."""
-    known = Similarities(project.flow, tokens).evaluate(op)
+    similarities = Similarities(project.flow, tokens)
+    ways = near_sources(op, project) if isinstance(op.node, ast.Name) else []
+    if any(k.what.stage not in stages for way in ways for k in similarities.follow(way)):
+        return None
+    known = similarities.evaluate(op)
     if not known or any(k.what.stage not in stages for k in known):
         return None
     return min(known, key=lambda k: (k.what.sameness.is_certain, -len(k.trail)))

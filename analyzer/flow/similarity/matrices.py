@@ -99,6 +99,10 @@ class Similarities(Evaluator[Similarity]):
         self.tokens = tokens
         self.identity = Identity(flow.project)
 
+    def evaluate(self, op: Operand) -> list[Known[Similarity]]:
+        """As the base, once for each value: a row's sum and what it is divided by ask for the same matrix."""
+        return [] if self.is_circle(op) else self.remembered(op)
+
     def expression(self, op: Operand) -> Sequence[Known[Similarity]] | None:
         """Products of a set with itself, and the operations of which it is known what they do to the diagonal."""
         node = op.node
