@@ -12,8 +12,9 @@ from weakref import WeakKeyDictionary
 
 from ...graph.project import Project
 from ...graph.symbols import Symbol
+from ...source.links import first_line
 from ...source.module import Module
-from ...source.nodes import branches
+from ...source.nodes import walk
 
 _TRANSPOSING = frozenset({"t", "T", "mT", "H", "transpose", "permute", "swapaxes", "unsqueeze", "adjoint"})
 _PRODUCTS = frozenset(
@@ -49,7 +50,7 @@ def may_hold(module: Module, project: Project, tokens: frozenset[bytes]) -> bool
 def _holds(module: Module, known: dict[str, bool]) -> bool:
     found = known.get(module.path)
     if found is None:
-        found = known[module.path] = _look(module.tree)
+        found = known[module.path] = _look(module)
     return found
 
 
@@ -64,51 +65,48 @@ def _called_files(module: Module, project: Project, tokens: frozenset[bytes]) ->
                 yield target.path
 
 
-def _look(tree: ast.Module) -> bool:
+def _look(module: Module) -> bool:
     """Each outermost function on its own, then the code around them: names mean something else in each."""
-    around: list[ast.AST] = []
-    stack: list[ast.AST] = list(tree.body)
+    nodes = (*module.syntax.calls, *module.syntax.operations)
+    products = [(n.lineno, sides) for n in nodes if (sides := _sides(n)) is not None]
+    around: list[ast.stmt] = []
+    stack: list[ast.stmt] = list(module.tree.body) if products else []
     while stack:
         node = stack.pop()
         if isinstance(node, (ast.FunctionDef, ast.AsyncFunctionDef)):
-            if _compares([node]):
+            if _compares([node], products):
                 return True
         elif isinstance(node, ast.ClassDef):
             stack.extend(node.body)
         else:
             around.append(node)
-    return _compares(around)
+    return _compares(around, products)
 
 
-def _compares(nodes: list[ast.AST]) -> bool:
-    pairs: list[tuple[ast.expr, ast.expr]] = []
-    binders: list[ast.Assign | ast.For | ast.comprehension] = []
-    stack = list(nodes)
-    while stack:
-        node = stack.pop()
-        if isinstance(node, ast.BinOp):
-            crossed = isinstance(node.op, (ast.Mult, ast.Sub)) and _crosses(node.left) and _crosses(node.right)
-            if crossed or isinstance(node.op, ast.MatMult):
-                pairs.append((node.left, node.right))
-        elif isinstance(node, ast.Call):
-            sides = _compared(node)
-            if sides is not None:
-                pairs.append(sides)
-        elif isinstance(node, (ast.Assign, ast.For, ast.comprehension)):
-            binders.append(node)
-        stack += branches(node)
-    aliases = _aliases(binders) if pairs else {}
+def _compares(statements: list[ast.stmt], products: list[tuple[int, tuple[ast.expr, ast.expr]]]) -> bool:
+    """Whether one of a file's products, those on the lines of some statements, may be of a set with itself."""
+    spans = [(first_line(s), s.end_lineno or s.lineno) for s in statements]
+    pairs = [sides for line, sides in products if any(first <= line <= last for first, last in spans)]
+    aliases = _aliases([n for s in statements for n in walk(s)]) if pairs else {}
     return any(_meet(_bases(a), _bases(b), aliases) for a, b in pairs)
 
 
-def _aliases(binders: list[ast.Assign | ast.For | ast.comprehension]) -> dict[str, set[str]]:
+def _sides(node: ast.BinOp | ast.Call) -> tuple[ast.expr, ast.expr] | None:
+    """The two tensors that a product or difference of all pairs may be made of."""
+    if isinstance(node, ast.Call):
+        return _compared(node)
+    crossed = isinstance(node.op, (ast.Mult, ast.Sub)) and _crosses(node.left) and _crosses(node.right)
+    return (node.left, node.right) if crossed or isinstance(node.op, ast.MatMult) else None
+
+
+def _aliases(nodes: list[ast.AST]) -> dict[str, set[str]]:
     """For each name, those of which its value may be made."""
     aliases: dict[str, set[str]] = {}
-    for node in binders:
+    for node in nodes:
         if isinstance(node, ast.Assign):
             for target in node.targets:
                 aliases.setdefault(ast.unparse(target), set()).update(_bases(node.value))
-        else:
+        elif isinstance(node, (ast.For, ast.comprehension)):
             for name in ast.walk(node.target):
                 if isinstance(name, ast.Name):
                     aliases.setdefault(name.id, set()).update(_mentioned(node.iter))
@@ -118,9 +116,9 @@ def _aliases(binders: list[ast.Assign | ast.For | ast.comprehension]) -> dict[st
 def _compared(call: ast.Call) -> tuple[ast.expr, ast.expr] | None:
     """The two tensors of a product, or of any other call that is given a set both ways (``sim(z[:, None], z)``)."""
     name = call.func.attr if isinstance(call.func, ast.Attribute) else getattr(call.func, "id", "")
-    arguments = [*call.args, *(k.value for k in call.keywords)]
-    if name in _PRODUCTS and arguments:
-        if isinstance(arguments[0], ast.Constant):
+    if name in _PRODUCTS:
+        arguments = [*call.args, *[k.value for k in call.keywords]]
+        if arguments and isinstance(arguments[0], ast.Constant):
             arguments = arguments[1:]
         if len(arguments) > 1:
             return arguments[0], arguments[1]

@@ -41,9 +41,9 @@ class Identity:
         first, second = list(self._forms(left)), list(self._forms(right))
         if not set(first).isdisjoint(second):
             return Sameness()
-        for one, other in ((left, right), (right, left)):
+        for one, others in ((left, second), (right, first)):
             element = self._element(one)
-            if element is not None and not set(self._forms(element[0])).isdisjoint(self._forms(other)):
+            if element is not None and not set(self._forms(element[0])).isdisjoint(others):
                 return Sameness(is_row=True, row=element[1])
         return self._on_some_path(left, right)
 
