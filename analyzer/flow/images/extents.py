@@ -8,10 +8,11 @@ from collections.abc import Sequence
 from enum import Enum
 from typing import NamedTuple
 
-from ...source.scopes import Binding
+from ...graph.symbols import Symbol
+from ...source.scopes import Binding, Kind
 from ..values.evaluate import Evaluator, distinct
 from ..values.flow import Flow
-from ..values.frames import Known, Operand
+from ..values.frames import Known, Operand, Source
 from ..values.tensors import constant
 from .pictures import Holder, Pictures
 
@@ -46,6 +47,8 @@ _ROUNDING = frozenset(
         *("numpy.round", "numpy.int32", "numpy.array", "numpy.asarray", "numpy.rint", "numpy.int64", "math.trunc"),
     }
 )
+_SIDES = frozenset({"size", "width", "height", "shape"})
+"""Attributes of an image that count its sides."""
 _TALL = re.compile(r"(?:^|_)(?:h|height|rows?|hgt)\d?(?:$|_)|(?:^|[a-z_])(?:Height|H)\d?$")
 _WIDE = re.compile(r"(?:^|_)(?:w|width|cols?|wid)\d?(?:$|_)|(?:^|[a-z_])(?:Width|W)\d?$")
 
@@ -73,6 +76,29 @@ class Extents(Evaluator[Extent]):
         agreed = {(k.what.axes, k.what.is_size) for k in found}
         return found[0] if len(agreed) == 1 and Axis.UNKNOWN not in found[0].what.axes else None
 
+    def is_open(self, op: Operand) -> bool:
+        """Whether some way through names and calls ends in a constant or in nothing: then the value is not certain.
+
+        A constant counts nothing, whole or taken apart. Asked before what is computed on the other ways.
+        """
+        waiting, seen = [op], set[tuple[int, int]]()
+        while waiting:
+            current = waiting.pop()
+            node, mark = current.node, (id(current.node), current.frame.mark)
+            if isinstance(node, ast.Constant):
+                return True
+            if mark in seen:
+                continue
+            seen.add(mark)
+            if isinstance(node, (ast.Name, ast.Attribute)):
+                sources = self.flow.sources(current)
+                if not sources and not (isinstance(node, ast.Attribute) and node.attr in _SIDES):
+                    return True
+                waiting += [s.operand for s in sources if s.operand is not None and _is_handed_on(s)]
+            elif isinstance(node, ast.Call) and isinstance(self.project.resolve(current.module, node.func), Symbol):
+                waiting += self.flow.calls.returns(current)
+        return False
+
     def expression(self, op: Operand) -> Sequence[Known[Extent]] | None:
         """Sizes and shapes of images, and what arithmetic and rounding keep of them."""
         node = op.node
@@ -99,7 +125,7 @@ class Extents(Evaluator[Extent]):
         return known if isinstance(binding.node, ast.AugAssign) else [UNKNOWN]
 
     def _attribute(self, op: Operand, node: ast.Attribute) -> Sequence[Known[Extent]] | None:
-        if node.attr not in ("size", "width", "height", "shape"):
+        if node.attr not in _SIDES:
             return None
         base = op.sub(node.value)
         if self.flow.sources(op) or self.project.resolve(op.module, node) is not None:
@@ -208,6 +234,11 @@ class Extents(Evaluator[Extent]):
             step = op.module.evidence(node, f"`{op.text()}` counts width, height")
             return [Known(Extent((W, H), True), (step,))]
         return [UNKNOWN]
+
+
+def _is_handed_on(source: Source) -> bool:
+    """Whether a source gives its value as it is, or a part of it."""
+    return not source.is_element and (source.binding is None or source.binding.kind not in (Kind.UPDATE, Kind.AUGMENT))
 
 
 def _place(known: Known[Extent], place: int) -> Known[Extent]:

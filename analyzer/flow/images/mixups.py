@@ -84,7 +84,8 @@ class Mixups:
         return self._slots
 
     def _of_slot(self, place: Slot) -> Known[Extent] | None:
-        found = self.extents.evaluate(self.project.flow.operand(self.module, place.value))
+        op = self.project.flow.operand(self.module, place.value)
+        found = self.extents.evaluate(op) if not self.extents.is_open(op) else []
         sizes = {k.what.axes[:2] for k in found if k.what.is_size}
         return found[0] if len(sizes) == 1 and all(k.what.is_size for k in found) else None
 
@@ -157,7 +158,8 @@ class Mixups:
     def _size_of(self, value: ast.expr, count: int) -> Known[Extent] | None:
         if isinstance(value, (ast.Tuple, ast.List)) and not all(_is_place(e) for e in value.elts):
             return None
-        known = self.extents.certain(Operand(value, self.project.flow.frame(self.module, value)))
+        op = self.project.flow.operand(self.module, value)
+        known = self.extents.certain(op) if not self.extents.is_open(op) else None
         return known if known is not None and known.what.is_size and len(known.what.axes) == count else None
 
     def _columns(self, statement: ast.Assign, axes: dict[str, Axis]) -> list[ast.AST]:
