@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, NamedTuple
 
 from ...source.scopes import Scope
 from ...source.syntax import in_order
-from ..values.frames import Known, Operand
+from ..values.frames import Known
 from ..values.tensors import constant
 from .columns import with_lengths
 from .extents import Axis, Extent, Extents, H, W, axis_of_name

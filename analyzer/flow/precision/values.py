@@ -43,6 +43,8 @@ class Precisions(Evaluator[Precision]):
         operations: what torch's operations do.
     """
 
+    remembers = True
+
     def __init__(self, flow: Flow, operations: Operations) -> None:
         super().__init__(flow)
         self.operations = operations
@@ -54,10 +56,6 @@ class Precisions(Evaluator[Precision]):
         if mark not in self._ambients:
             self._ambients[mark] = ambients(self.flow, op)
         return self._ambients[mark]
-
-    def evaluate(self, op: Operand) -> list[Known[Precision]]:
-        """As the base, once for each value: what a network returns is asked for by all that is made of it."""
-        return [] if self.is_circle(op) else self.remembered(op)
 
     def expression(self, op: Operand) -> Sequence[Known[Precision]] | None:
         """Operations by the table; names, containers and the project's functions are looked through."""

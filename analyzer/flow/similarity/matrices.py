@@ -94,14 +94,12 @@ class Similarities(Evaluator[Similarity]):
             other files are not entered. Empty: every call is.
     """
 
+    remembers = True
+
     def __init__(self, flow: Flow, tokens: frozenset[bytes] = frozenset()) -> None:
         super().__init__(flow)
         self.tokens = tokens
         self.identity = Identity(flow.project)
-
-    def evaluate(self, op: Operand) -> list[Known[Similarity]]:
-        """As the base, once for each value: a row's sum and what it is divided by ask for the same matrix."""
-        return [] if self.is_circle(op) else self.remembered(op)
 
     def expression(self, op: Operand) -> Sequence[Known[Similarity]] | None:
         """Products of a set with itself, and the operations of which it is known what they do to the diagonal."""

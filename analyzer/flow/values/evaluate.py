@@ -6,7 +6,7 @@ import ast
 from abc import ABC, abstractmethod
 from collections.abc import Sequence
 from dataclasses import replace
-from typing import TYPE_CHECKING, Generic, TypeVar
+from typing import TYPE_CHECKING, ClassVar, Generic, TypeVar
 
 from ...source.scopes import Binding, Kind, key_of
 from .frames import Known, Operand, Source
@@ -29,6 +29,9 @@ class Evaluator(ABC, Generic[T]):
     ``expression`` is asked first for every expression. Returning None means "look through": names to their bindings,
     calls to what they return, conditionals to both sides. Returning a sequence ends the search there.
     """
+
+    remembers: ClassVar[bool] = False
+    """Whether :meth:`evaluate` works each value out once, where nothing cut the answer short."""
 
     def __init__(self, flow: Flow) -> None:
         self.flow = flow
@@ -72,17 +75,28 @@ class Evaluator(ABC, Generic[T]):
     def evaluate(self, op: Operand) -> list[Known[T]]:
         """Everything that the value may be; [] where nothing is known."""
         mark = (id(op.node), op.frame.mark)
+        if self.remembers:
+            kept = self._kept.get(mark)
+            if kept is not None:
+                return [*kept[1]]
         self._steps += 1
-        if mark in self._active or self._steps > MOST_STEPS or self.flow.is_spent():
+        if mark in self._active:
+            self._circles += 1
             return []
+        if self._steps > MOST_STEPS or self.flow.is_spent():
+            return []
+        before = (self._circles, self.flow.cut)
         self._active.add(mark)
         self.flow.nesting += 1
         try:
             outright = self.expression(op)
-            return list(outright) if outright is not None else self._look_through(op)
+            found = list(outright) if outright is not None else self._look_through(op)
         finally:
             self.flow.nesting -= 1
             self._active.discard(mark)
+        if self.remembers and before == (self._circles, self.flow.cut):
+            self._kept[mark] = (op, [*found])
+        return found
 
     def follow(self, source: Source) -> list[Known[T]]:
         """Everything that a value may be that comes from one source."""
