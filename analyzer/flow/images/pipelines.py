@@ -61,12 +61,15 @@ class Apart(NamedTuple):
 
 def may_apply_pipeline(syntax: Syntax) -> bool:
     """Whether some call of a file is given a mask alone, or an image alone by its name."""
-    for call in syntax.calls:
-        if len(call.args) == 1 and not call.keywords and _is_target(call.args[0]):
-            return True
-        if not call.args and len(call.keywords) == 1 and call.keywords[0].arg == "image":
-            return True
-    return False
+    return any(_takes_mask(call) or _takes_image(call) for call in syntax.calls)
+
+
+def _takes_mask(call: ast.Call) -> bool:
+    return len(call.args) == 1 and not call.keywords and _is_target(call.args[0])
+
+
+def _takes_image(call: ast.Call) -> bool:
+    return not call.args and len(call.keywords) == 1 and call.keywords[0].arg == "image"
 
 
 def drawn_apart(module: Module, project: Project) -> Iterator[Apart]:
@@ -74,6 +77,8 @@ def drawn_apart(module: Module, project: Project) -> Iterator[Apart]:
 
     Nothing is told where the function seeds or restores a random state, which is how one draw is shared.
     """
+    if not any(_takes_mask(call) for call in module.syntax.calls):
+        return
     for scope in module.scopes():
         if not isinstance(scope.node, (ast.FunctionDef, ast.AsyncFunctionDef)):
             continue
@@ -96,12 +101,13 @@ def _all_applied(calls: list[ast.Call], module: Module, project: Project) -> lis
 
 def without_targets(module: Module, project: Project) -> Iterator[tuple[Applied, str]]:
     """Calls of albumentations pipelines with the image alone, and the target that is returned beside it."""
+    if not any(_takes_image(call) for call in module.syntax.calls):
+        return
     for scope in module.scopes():
         if not isinstance(scope.node, (ast.FunctionDef, ast.AsyncFunctionDef)):
             continue
         for call in own_calls(scope):
-            names = {k.arg for k in call.keywords}
-            if call.args or "image" not in names or None in names or len(names) > 1:
+            if not _takes_image(call):
                 continue
             given = call.keywords[0].value
             applied = _applied(call, given, module, project)
