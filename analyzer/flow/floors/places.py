@@ -147,7 +147,10 @@ def _place(flow: Flow, node: ast.expr, danger: Danger, given: Operand) -> Place:
 def named(flow: Flow, op: Operand) -> Operand:
     """The expression that a name of the same function stands for, where it is the only one; else the name."""
     for _ in range(_FURTHEST):
-        bindings = flow.reaching(op.frame.scope).at(op.node) if key_of(op.node) is not None else None
+        scope, key = op.frame.scope, key_of(op.node)
+        if key is None or all(b.kind is not Kind.ASSIGN for b in scope.bindings.get(key, ())):
+            return op
+        bindings = flow.reaching(scope).at(op.node)
         if not bindings or len(bindings) != 1:
             return op
         binding = next(iter(bindings))

@@ -97,7 +97,12 @@ class Flow:
         if key is None:
             return []
         frame = op.frame
-        bindings = self.reaching(frame.scope).at(op.node)
+        bound = frame.scope.bindings.get(key)
+        if bound is None:
+            return self.from_outside(op)
+        # A parameter that nothing sets anew is the same everywhere: most functions need no closer look.
+        is_parameter = len(bound) == 1 and bound[0].kind is Kind.PARAMETER
+        bindings = frozenset(bound) if is_parameter else self.reaching(frame.scope).at(op.node)
         if bindings:
             return [s for b in ordered(bindings) for s in self.of_binding(b, frame)]
         return self.from_outside(op)
