@@ -188,8 +188,11 @@ class Module:
     def renamed(self) -> frozenset[str]:
         """The names that an import or an assignment may have given to something that is called otherwise."""
         names = {i.local for i in self.facts.imports if i.target.rpartition(".")[2] != i.local}
-        for node in self.nodes:
-            if isinstance(node, (ast.Assign, ast.AnnAssign, ast.NamedExpr)) and type(node.value) in _CHAINS:
+        set_so: list[ast.Assign | ast.AnnAssign | ast.NamedExpr] = [*self.syntax.assignments]
+        if ":=" in self.text:
+            set_so += [n for n in self.nodes if isinstance(n, ast.NamedExpr)]
+        for node in set_so:
+            if type(node.value) in _CHAINS:
                 targets = node.targets if isinstance(node, ast.Assign) else [node.target]
                 names |= {t.id for t in targets if isinstance(t, ast.Name)}
         return frozenset(names)
