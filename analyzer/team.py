@@ -20,6 +20,9 @@ BYTES_WORTH_A_POOL = 1_500_000
 FILES_WORTH_A_POOL = 24
 BUNDLES_A_WORKER = 8
 """A few for each, so that one that is done early can take some of another's."""
+LINES_KEPT, LINES_KEPT_ALONE = 64_000, 28_000
+"""Lines whose trees stay from reading to checking, in each of several processes and in a single one, which holds all
+else as well: they keep a process under 200 MiB with a repository of 180,000 lines."""
 Progress = Callable[[str, int, int], None]
 """Told of the phase, how much of it is done, and how much there is."""
 
@@ -51,7 +54,7 @@ class Team:
         self._progress = progress
         self._crew: Crew | None = None
         self._homes: dict[str, int] = {}  # which worker has read a file
-        worker.start(*self._tools)
+        worker.start(*self._tools, LINES_KEPT_ALONE)
 
     def __enter__(self) -> Team:
         return self
@@ -98,7 +101,7 @@ class Team:
         # Late, since a scan of a few files starts no process.
         from .crew import Crew
 
-        self._crew = Crew(self._size, self._executor, worker.start, (*self._tools, *project))
+        self._crew = Crew(self._size, self._executor, worker.start, (*self._tools, LINES_KEPT, *project))
         return self._crew
 
     def _bundles(self, project: Project, paths: Sequence[str]) -> list[Bundle[str]]:

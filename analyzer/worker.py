@@ -41,10 +41,22 @@ class OutOfTime(BaseException):
 
 
 def start(
-    sources: Sources, rules: Sequence[Rule], codemods: Mapping[str, Codemod], project: Project | None = None
+    sources: Sources,
+    rules: Sequence[Rule],
+    codemods: Mapping[str, Codemod],
+    lines: int,
+    project: Project | None = None,
 ) -> None:
-    """Prepare this worker for :func:`read_all` and, where the project is known already, for :func:`check_all`."""
-    _state.sources, _state.rules, _state.codemods, _state.parsed = sources, rules, codemods, Parsed()
+    """Prepare this worker for :func:`read_all` and, where the project is known already, for :func:`check_all`.
+
+    Args:
+        sources: where files are read from.
+        rules: the rules that files are read for and checked by.
+        codemods: what prepares the fixes, by rule.
+        lines: how many lines' trees to keep from reading to checking.
+        project: the project, where it is known.
+    """
+    _state.sources, _state.rules, _state.codemods, _state.parsed = sources, rules, codemods, Parsed(lines)
     if project is not None:
         take(project)
 

@@ -27,8 +27,12 @@ if TYPE_CHECKING:
     from .graphs import Graphs
     from .reach import Reach
 
-_OPEN_MODULES = 80
-_CLOSED_AT_ONCE = 16
+_OPEN_MODULES, _OPEN_LINES = 64, 30_000
+"""Files that are open at a time, and lines of them."""
+_LONGEST_COUNTED = 4_000
+"""Lines of one file that count: a giant must not close all others whenever it is opened."""
+_LEFT_OPEN = 0.75
+"""How much of that stays open when some are closed."""
 _CLOSED_A_COLLECTION = 512
 
 
@@ -68,6 +72,7 @@ class Project:
         self.parsed = Parsed()
         """Files that need not be parsed again."""
         self._modules: OrderedDict[str, Module] = OrderedDict()
+        self._open_lines = 0
         self._closed = 0
         self._call_sites: dict[str, dict[Symbol, list[CallSite]]] = {}
         self._possible_sites: dict[str, tuple[CallSite, ...]] = {}
@@ -112,15 +117,24 @@ class Project:
         """Keep an already parsed file open."""
         module = Module(text, tree, self.files[text.path], syntax)
         self._modules[text.path] = module
-        if len(self._modules) > _OPEN_MODULES:
-            for _ in range(_CLOSED_AT_ONCE):
-                self._modules.popitem(last=False)
-            self.flow.forget()
-            self._closed += _CLOSED_AT_ONCE
-            # Closed files go without the collector, but for bindings that follow each other in loops.
-            if self._closed % _CLOSED_A_COLLECTION == 0:
-                gc.collect()
+        self._open_lines += min(module.facts.lines, _LONGEST_COUNTED)
+        if len(self._modules) > _OPEN_MODULES or self._open_lines > _OPEN_LINES:
+            self._close_some()
         return module
+
+    def _close_some(self) -> None:
+        """Close the files whose last use is longest ago, but never the last one."""
+        while len(self._modules) > 1 and (
+            len(self._modules) > _OPEN_MODULES * _LEFT_OPEN or self._open_lines > _OPEN_LINES * _LEFT_OPEN
+        ):
+            _, module = self._modules.popitem(last=False)
+            self._open_lines -= min(module.facts.lines, _LONGEST_COUNTED)
+            self._closed += 1
+        self.flow.forget()
+        # Closed files go without the collector, but for bindings that follow each other in loops.
+        if self._closed >= _CLOSED_A_COLLECTION:
+            self._closed = 0
+            gc.collect()
 
     def try_module(self, path: str) -> Module | None:
         """Like :meth:`module`, None where the file cannot be read."""

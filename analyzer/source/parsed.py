@@ -5,20 +5,22 @@ from __future__ import annotations
 from .reader import Text
 from .syntax import Syntax
 
-LINES_KEPT = 64_000
-"""About 100 MiB of trees."""
-
 
 class Parsed:
-    """Files that this process has parsed, so that it need not parse them again; up to :data:`LINES_KEPT`."""
+    """Files that this process has parsed, so that it need not parse them again.
 
-    def __init__(self) -> None:
+    Args:
+        lines: how many to keep; a thousand take 1.5 MiB.
+    """
+
+    def __init__(self, lines: int = 0) -> None:
+        self._most = lines
         self._files: dict[str, tuple[Text, Syntax]] = {}
         self._lines = 0
 
     def keep(self, text: Text, syntax: Syntax, lines: int) -> None:
         """Keep a file, where there is room for it."""
-        if self._lines + lines <= LINES_KEPT:
+        if self._lines + lines <= self._most:
             self._files[text.path] = (text, syntax)
             self._lines += lines
 
