@@ -5,7 +5,8 @@ The rows are named tuples, since there are tens of thousands of them: made and p
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from collections.abc import Callable
+from dataclasses import dataclass, fields
 from typing import NamedTuple
 
 IMPORT_STAR = "*"
@@ -106,3 +107,26 @@ class FileFacts:
     """Which of the active rules' trigger bytes the file holds."""
     wanted_by: frozenset[str] = frozenset()
     """The names of the active rules that have a reason to look closely at the file."""
+
+    def __reduce__(self) -> tuple[Callable[..., FileFacts], tuple[tuple[object, ...], tuple[Columns, ...]]]:
+        """Pickled by columns: rows of a class of their own take five times as long."""
+        plain = tuple(getattr(self, name) for name in _PLAIN)
+        return _restored, (plain, tuple(tuple(zip(*getattr(self, name), strict=True)) for name in _ROWS))
+
+
+Columns = tuple[tuple[object, ...], ...]
+_ROWS: dict[str, type[Import | FunctionFacts | ClassFacts | Call]] = {
+    "imports": Import,
+    "functions": FunctionFacts,
+    "classes": ClassFacts,
+    "calls": Call,
+}
+_PLAIN = tuple(field.name for field in fields(FileFacts) if field.name not in _ROWS)
+
+
+def _restored(plain: tuple[object, ...], tables: tuple[Columns, ...]) -> FileFacts:
+    rows = {
+        name: tuple(map(kind._make, zip(*columns, strict=True)))
+        for (name, kind), columns in zip(_ROWS.items(), tables, strict=True)
+    }
+    return FileFacts(**dict(zip(_PLAIN, plain, strict=True)), **rows)  # pyright: ignore[reportArgumentType]
