@@ -19,6 +19,10 @@ _OUTSIDE = frozenset({*sys.stdlib_module_names, "torch", "numpy"})
 # The most frequent kinds, under names of one look-up instead of two.
 _NAME, _CONSTANT, _ATTRIBUTE, _CALL = ast.Name, ast.Constant, ast.Attribute, ast.Call
 _STORE = ast.Store
+_APART = frozenset({ast.FunctionDef, ast.AsyncFunctionDef, ast.ClassDef, ast.Import, ast.ImportFrom, type(None)})
+"""What is looked at in its own way, and not just node by node; None stands for a default or a key that is not there."""
+_TOLD = frozenset({ast.Return, ast.Assign, ast.AnnAssign, ast.AugAssign, ast.If})
+"""What says something of the function that it stands in, or of the file."""
 _OWN = ("self", "cls")
 _LOOKUPS = {"eval", "globals", "locals", "__import__", "importlib.import_module"}
 
@@ -183,42 +187,40 @@ class _Collector:
                 elif root.id not in table:
                     plain.add(root.id)
                 continue
-            if kind is ast.FunctionDef or kind is ast.AsyncFunctionDef:
-                inner.append((*self.function(node, name, shadowed), owner if name or owner else node.name))
-                stack.extend(node.decorator_list)
-                stack += node.args.defaults
-                stack += node.args.kw_defaults
+            if kind in _APART:
+                if kind is ast.FunctionDef or kind is ast.AsyncFunctionDef:
+                    inner.append((*self.function(node, name, shadowed), owner if name or owner else node.name))
+                    stack += node.args.defaults
+                    stack += node.args.kw_defaults
+                elif kind is ast.ClassDef:
+                    inner.append((*self.klass(node, name, shadowed), owner if name or owner else node.name))
+                elif kind is ast.Import or kind is ast.ImportFrom:
+                    self.bind_import(node, name)
+                    continue
+                else:  # a default or a key that is not there
+                    continue
+                stack += node.decorator_list
                 if not name:
                     self.constants.add(node.name)
-                continue
-            if kind is ast.ClassDef:
-                inner.append((*self.klass(node, name, shadowed), owner if name or owner else node.name))
-                stack.extend(node.decorator_list)
-                if not name:
-                    self.constants.add(node.name)
-                continue
-            if kind is ast.Import or kind is ast.ImportFrom:
-                self.bind_import(node, name)
-                continue
-            if node is None:  # a default or a key that is not there
                 continue
             if kind in listed:
                 listed[kind](node)
-            if kind is ast.Return:
-                if node.value is not None:
-                    self.returned.append((name, node.value))
-            elif kind is ast.Assign:
-                self.assignment(node, name, shadowed)
-            elif kind is ast.AnnAssign:
-                if node.value is not None and type(node.target) is _NAME and is_several(node.value):
-                    self.held.add((name, node.target.id))
-            elif kind is ast.AugAssign:
-                self.syntax.writing.add(name)
-            elif kind is ast.If and not name and is_main_guard(node.test):
-                self.has_main_guard = True
-                inner.insert(0, ([*node.body], "", shadowed, MAIN_PART))
-                stack.extend(reversed(node.orelse))
-                continue
+            if kind in _TOLD:
+                if kind is ast.Return:
+                    if node.value is not None:
+                        self.returned.append((name, node.value))
+                elif kind is ast.Assign:
+                    self.assignment(node, name, shadowed)
+                elif kind is ast.AnnAssign:
+                    if node.value is not None and type(node.target) is _NAME and is_several(node.value):
+                        self.held.add((name, node.target.id))
+                elif kind is ast.AugAssign:
+                    self.syntax.writing.add(name)
+                elif not name and is_main_guard(node.test):
+                    self.has_main_guard = True
+                    inner.insert(0, ([*node.body], "", shadowed, MAIN_PART))
+                    stack.extend(reversed(node.orelse))
+                    continue
             for part in child_fields(kind):
                 child = getattr(node, part, None)
                 if type(child) is list:
