@@ -59,6 +59,7 @@ class Crew:
         work: Callable[[list[Item]], list[Result]],
         bundles: Iterable[Bundle[Item]],
         fallback: Callable[[Item], Result],
+        spared: int = 0,
     ) -> Iterator[tuple[int, list[Result]]]:
         """The results of each bundle with the number of the worker that made them, as they come.
 
@@ -69,8 +70,9 @@ class Crew:
             work: what a worker does with a bundle.
             bundles: the work.
             fallback: the result for one item of a bundle whose worker died.
+            spared: how many bundles that still wait for a worker are left to it by those who have none.
         """
-        waiting = _Waiting(bundles, len(self._executors))
+        waiting = _Waiting(bundles, len(self._executors), spared)
         running: dict[Future[list[Result]], tuple[int, Bundle[Item]]] = {}
         alive = set(range(len(self._executors)))
         mourned: set[int] = set()
@@ -83,6 +85,7 @@ class Crew:
                 running[self._executors[worker].submit(work, bundle.items)] = (worker, bundle)
             except BrokenProcessPool:
                 alive.discard(worker)
+                waiting.release(worker)
                 waiting.put_back(bundle)
                 for other in sorted(alive):
                     ask(other)
@@ -99,6 +102,7 @@ class Crew:
                     yield worker, future.result()
                 except BrokenProcessPool:
                     alive.discard(worker)
+                    waiting.release(worker)
                     if worker in mourned:  # it had not begun with this one yet
                         waiting.put_back(bundle)
                     else:
@@ -118,7 +122,8 @@ def _call(packed: bytes) -> None:
 class _Waiting(Generic[Item]):
     """Bundles that wait: a worker takes its own first, then what the one with most left would take last."""
 
-    def __init__(self, bundles: Iterable[Bundle[Item]], workers: int) -> None:
+    def __init__(self, bundles: Iterable[Bundle[Item]], workers: int, spared: int) -> None:
+        self._spared = [spared] * workers
         self._own: list[deque[Bundle[Item]]] = [deque() for _ in range(workers)]
         for bundle in bundles:
             self._own[bundle.home].append(bundle)
@@ -127,8 +132,12 @@ class _Waiting(Generic[Item]):
         """The next for a worker, None where nothing is left."""
         if self._own[worker]:
             return self._own[worker].popleft()
-        longest = max(self._own, key=len)
-        return longest.pop() if longest else None
+        over, other = max((len(own) - self._spared[number], number) for number, own in enumerate(self._own))
+        return self._own[other].pop() if over > 0 else None
+
+    def release(self, worker: int) -> None:
+        """Spare nothing for a worker any more."""
+        self._spared[worker] = 0
 
     def put_back(self, bundle: Bundle[Item]) -> None:
         """Let the next worker that is free have it."""

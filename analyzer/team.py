@@ -20,6 +20,8 @@ BYTES_WORTH_A_POOL = 1_500_000
 FILES_WORTH_A_POOL = 24
 BUNDLES_A_WORKER = 8
 """A few for each, so that one that is done early can take some of another's."""
+BUNDLES_LEFT = 3
+"""To check another's files is to parse them again: the last few go as fast without help."""
 LINES_KEPT, LINES_KEPT_ALONE = 64_000, 28_000
 """Lines whose trees stay from reading to checking, in each of several processes and in a single one, which holds all
 else as well: they keep a process under 200 MiB with a repository of 180,000 lines."""
@@ -92,7 +94,8 @@ class Team:
             self._crew.tell(worker.take, (project,))
         crew = self._crew or self._start_crew(project)
         done = []
-        for _, checked in crew.run(worker.check_all, self._bundles(project, paths), worker.died_checking):
+        work = self._bundles(project, paths)
+        for _, checked in crew.run(worker.check_all, work, worker.died_checking, spared=BUNDLES_LEFT):
             done += checked
             self._tell("checking", len(done), len(paths))
         return done

@@ -59,14 +59,18 @@ class AtOnce(Executor):
         return future
 
 
-def test_each_worker_does_its_own_first_and_then_helps_another() -> None:
+def _crew_at_once() -> tuple[Crew, list[AtOnce]]:
     made: list[AtOnce] = []
 
     def factory(workers: int, initializer: Callable[..., None], arguments: tuple[Any, ...]) -> Executor:
         made.append(AtOnce())
         return made[-1]
 
-    crew = Crew(2, factory, print, ())
+    return Crew(2, factory, print, ()), made
+
+
+def test_each_worker_does_its_own_first_and_then_helps_another() -> None:
+    crew, made = _crew_at_once()
     work = [*(Bundle([n], 0) for n in range(9)), Bundle([100], 1)]
     done = [item for _, items in crew.run(lambda items: items, work, lambda item: -1) for item in items]
     assert sorted(done) == [*range(9), 100]
@@ -76,17 +80,27 @@ def test_each_worker_does_its_own_first_and_then_helps_another() -> None:
     assert second[1:] == [[8 - n] for n in range(9 - len(first))] != []
 
 
+@pytest.mark.parametrize(("spared", "taken"), [(0, 2), (1, 1), (2, 1), (3, 0)])
+def test_the_last_bundles_are_left_to_their_worker(spared: int, taken: int) -> None:
+    crew, made = _crew_at_once()
+    work = [Bundle([n], 0) for n in range(4)]
+    done = [n for _, items in crew.run(lambda items: items, work, lambda item: -1, spared) for n in items]
+    assert sorted(done) == [0, 1, 2, 3]
+    assert len(made[1].asked) == taken
+
+
 def _die_at_three(items: list[int]) -> list[int]:
     if items == [3]:
         os._exit(1)
     return items
 
 
+@pytest.mark.parametrize("spared", [0, 3, 100])
 @pytest.mark.parametrize("workers", [2, 3])
-def test_a_worker_that_dies_costs_what_it_was_at(workers: int) -> None:
+def test_a_worker_that_dies_costs_what_it_was_at(workers: int, spared: int) -> None:
     crew = Crew(workers, process_pool, _nothing, ())
     work = [Bundle([n], n % workers) for n in range(40)]
-    done = [item for _, items in crew.run(_die_at_three, work, lambda item: -item) for item in items]
+    done = [item for _, items in crew.run(_die_at_three, work, _negative, spared) for item in items]
     crew.end(failed=False)
     assert sorted(done) == sorted([*range(3), -3, *range(4, 40)])
 
