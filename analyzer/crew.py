@@ -3,9 +3,8 @@
 from __future__ import annotations
 
 import multiprocessing
-import pickle
 from collections import deque
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from concurrent.futures import FIRST_COMPLETED, Future, wait
 from concurrent.futures.process import BrokenProcessPool
 from typing import Any, Generic, TypeVar
@@ -36,12 +35,11 @@ class Crew:
     ) -> None:
         self._executors = [factory(1, initializer, arguments) for _ in range(workers)]
 
-    def tell(self, function: Callable[..., None], arguments: tuple[Any, ...]) -> None:
-        """Call a function in every worker, before all that is asked for later."""
-        packed = pickle.dumps((function, arguments), pickle.HIGHEST_PROTOCOL)
-        for executor in self._executors:
+    def tell(self, function: Callable[[Any], None], told: Sequence[Any]) -> None:
+        """Call a function in every worker with what is for it, before all that is asked for later."""
+        for executor, given in zip(self._executors, told, strict=True):
             try:
-                executor.submit(_call, packed)
+                executor.submit(function, given)
             except BrokenProcessPool:
                 continue  # as :meth:`run` will notice
 
@@ -112,11 +110,6 @@ class Crew:
                     ask(other)
         for bundle in waiting.rest():
             yield 0, [fallback(item) for item in bundle.items]
-
-
-def _call(packed: bytes) -> None:
-    function, arguments = pickle.loads(packed)
-    function(*arguments)
 
 
 class _Waiting(Generic[Item]):

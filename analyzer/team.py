@@ -91,7 +91,8 @@ class Team:
             self._tell("checking", len(done), len(paths))
             return done
         if self._crew is not None:
-            self._crew.tell(worker.take, (project,))
+            others = [project.without(p for p, h in self._homes.items() if h == home) for home in range(self._size)]
+            self._crew.tell(worker.complete, others)
         crew = self._crew or self._start_crew(project)
         done = []
         work = self._bundles(project, paths)

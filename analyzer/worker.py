@@ -13,6 +13,7 @@ from .checking import Checked, Codemod, check_file, check_project
 from .findings import Problem
 from .reading import Reading, read_file
 from .rule import Rule
+from .source.facts import FileFacts
 from .source.parsed import Parsed
 from .source.reader import Sources, collector_paused
 
@@ -31,6 +32,8 @@ class _State(threading.local):
     codemods: Mapping[str, Codemod]
     project: Project
     parsed: Parsed
+    facts: dict[str, FileFacts]
+    """Of the files that it has read."""
 
 
 _state = _State()
@@ -56,7 +59,8 @@ def start(
         lines: how many lines' trees to keep from reading to checking.
         project: the project, where it is known.
     """
-    _state.sources, _state.rules, _state.codemods, _state.parsed = sources, rules, codemods, Parsed(lines)
+    _state.sources, _state.rules, _state.codemods = sources, rules, codemods
+    _state.parsed, _state.facts = Parsed(lines), {}
     if project is not None:
         take(project)
 
@@ -69,6 +73,11 @@ def take(project: Project) -> None:
     gc.freeze()
 
 
+def complete(project: Project) -> None:
+    """Prepare this worker for :func:`check_all`, with a project that lacks the files that it has read."""
+    take(project.having(_state.facts))
+
+
 def stop() -> None:
     """Let go of all that this worker works with."""
     vars(_state).clear()
@@ -78,9 +87,12 @@ def read(path: str) -> Reading:
     """Read one file, within the time limit."""
     try:
         with time_limit(SECONDS_A_FILE):
-            return read_file(_state.sources, path, _state.rules, _state.parsed)
+            reading = read_file(_state.sources, path, _state.rules, _state.parsed)
     except OutOfTime:
         return Reading(path, None, Problem(path, f"took over {SECONDS_A_FILE:.0f} s to read: exclude it"))
+    if reading.facts is not None:
+        _state.facts[path] = reading.facts
+    return reading
 
 
 def read_all(paths: Sequence[str]) -> list[Reading]:

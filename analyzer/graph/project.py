@@ -86,6 +86,18 @@ class Project:
         state = (self.sources, self.files, self.dependencies, self.data_files, self.console_scripts)
         return (Project, state)
 
+    def without(self, paths: Iterable[str]) -> Project:
+        """The project with some files left out, for a process that knows them."""
+        left = {*paths}
+        return self._of({p: f for p, f in self.files.items() if p not in left})
+
+    def having(self, files: Mapping[str, FileFacts]) -> Project:
+        """The project with the facts of more files."""
+        return self._of(dict(sorted({**self.files, **files}.items())))
+
+    def _of(self, files: Mapping[str, FileFacts]) -> Project:
+        return Project(self.sources, files, self.dependencies, self.data_files, self.console_scripts)
+
     def module(self, path: str) -> Module:
         """A file opened for a close look, parsed on first use and kept while it is in use.
 

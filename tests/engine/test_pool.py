@@ -132,15 +132,15 @@ def _recall(items: Iterable[int]) -> list[tuple[int, int]]:
 _told = 0
 
 
-def test_every_worker_is_told_and_stays() -> None:
+def test_each_worker_is_told_its_own_and_stays() -> None:
     crew = Crew(2, process_pool, _remember, (1,))
     work = [Bundle([n], n % 2) for n in range(8)]
     before = {answer for _, answers in crew.run(_recall, work, lambda item: (0, 0)) for answer in answers}
-    crew.tell(_remember, (2,))
+    crew.tell(_remember, [2, 3])
     after = {answer for _, answers in crew.run(_recall, work, lambda item: (0, 0)) for answer in answers}
     crew.end(failed=False)
     assert {told for _, told in before} == {1}
-    assert {told for _, told in after} == {2}
+    assert {told for _, told in after} == {2, 3}
     assert {pid for pid, _ in after} <= {pid for pid, _ in before}
 
 
