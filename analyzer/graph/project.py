@@ -27,12 +27,13 @@ if TYPE_CHECKING:
     from .graphs import Graphs
     from .reach import Reach
 
-_OPEN_MODULES, _OPEN_LINES = 64, 30_000
-"""Files that are open at a time, and lines of them."""
+_OPEN_LINES, _OPEN_SHARE = 30_000, 0.05
+"""How many lines are open at a time, and what share of the project besides: the larger it is, the further apart are the
+files that ask for each other."""
 _LONGEST_COUNTED = 4_000
 """Lines of one file that count: a giant must not close all others whenever it is opened."""
 _LEFT_OPEN = 0.75
-"""How much of that stays open when some are closed."""
+"""How much stays open when some files are closed."""
 _CLOSED_A_COLLECTION = 512
 
 
@@ -130,15 +131,17 @@ class Project:
         module = Module(text, tree, self.files[text.path], syntax)
         self._modules[text.path] = module
         self._open_lines += min(module.facts.lines, _LONGEST_COUNTED)
-        if len(self._modules) > _OPEN_MODULES or self._open_lines > _OPEN_LINES:
+        if self._open_lines > self._most_open:
             self._close_some()
         return module
 
+    @cached_property
+    def _most_open(self) -> int:
+        return _OPEN_LINES + int(_OPEN_SHARE * sum(f.lines for f in self.files.values()))
+
     def _close_some(self) -> None:
         """Close the files whose last use is longest ago, but never the last one."""
-        while len(self._modules) > 1 and (
-            len(self._modules) > _OPEN_MODULES * _LEFT_OPEN or self._open_lines > _OPEN_LINES * _LEFT_OPEN
-        ):
+        while len(self._modules) > 1 and self._open_lines > self._most_open * _LEFT_OPEN:
             _, module = self._modules.popitem(last=False)
             self._open_lines -= min(module.facts.lines, _LONGEST_COUNTED)
             self._closed += 1
