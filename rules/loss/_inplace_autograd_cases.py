@@ -462,6 +462,31 @@ def train(net, data, optimizer, device):
         },
         "an augmentation: data on its way into the network",
     ),
+    Valid(
+        """\
+import torch
+import torch.nn as nn
+
+
+class Tagger(nn.Module):
+    def __init__(self, words, tags, width, start, stop):
+        super().__init__()
+        self.encoder = nn.Embedding(words, width)
+        self.decoder = nn.Linear(width, tags)
+        self.transitions = nn.Parameter(torch.randn(tags, tags))
+        self.transitions.detach()[start, :] = -10000
+        self.transitions.detach()[:, stop] = -10000
+        self.init_weights()
+
+    def init_weights(self, limit=0.1):
+        self.encoder.weight.detach().uniform_(-limit, limit)
+        self.decoder.bias.detach().fill_(0)
+
+    def forward(self, tokens):
+        return self.decoder(self.encoder(tokens)) + self.transitions.logsumexp(dim=0)
+""",
+        "weights are set through what is detached from the graph",
+    ),
 )
 
 INVALID = (

@@ -65,6 +65,8 @@ def _is_called_off(module: Module, write: Write, project: Project) -> bool:
 
 def may_be_weight(write: Write, base: ast.expr, applying: Applying) -> bool:
     """Whether a write may be into a weight, by its own syntax and what the file makes."""
+    if _is_detached(write.target):
+        return False
     if isinstance(base, ast.Name):
         return write.how is not How.PART and any(_is_gradient(n, base.id) for n in walk(write.node))
     if not isinstance(base, ast.Attribute) or base.attr in _UNRECORDED:
@@ -73,6 +75,16 @@ def may_be_weight(write: Write, base: ast.expr, applying: Applying) -> bool:
     return bool(of_layers) or any(
         maker in _PARAMETERS or maker.partition(".")[0] != "torch" for maker in applying.makers(base)
     )
+
+
+def _is_detached(target: ast.expr) -> bool:
+    """``self.weight.detach()[0] = 1``: such a write is not recorded, so that autograd lets it be."""
+    node = target
+    while isinstance(node, (ast.Subscript, ast.Attribute, ast.Call)):
+        if isinstance(node, ast.Call) and last_name(node.func) == "detach":
+            return True
+        node = node.func if isinstance(node, ast.Call) else node.value
+    return False
 
 
 def _of_list(write: Write, base: ast.expr, module: Module) -> tuple[Evidence, ...] | None:
