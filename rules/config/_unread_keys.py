@@ -94,9 +94,9 @@ def unread(project: Project, every: list[Loaded]) -> Iterator[Unread]:
         # One loader alone: a file that several programs load has keys for each of them.
         if config is None or len({id(x.call) for x in loading}) != 1 or () in loading[0].read.escapes:
             continue
-        entries = _unread_of(project, config, loading[0])
-        total = sum(1 for e in config.entries() if isinstance(e.key[-1], str))
-        if len(entries) > max(1, total * _MOST_UNREAD):
+        most = max(1, _MOST_UNREAD * sum(1 for e in config.entries() if isinstance(e.key[-1], str)))
+        entries = _unread_of(project, config, loading[0], most)
+        if len(entries) > most:
             continue  # more likely read in a way that is not seen
         for entry in entries:
             found.setdefault((entry.key, loading[0].module.path), (loading[0], []))[1].append(entry)
@@ -113,36 +113,41 @@ def _loaded_alone(every: list[Loaded]) -> set[str]:
     return {path for path, by in loading.items() if len(by) == 1 and not any(() in x.read.escapes for x in by.values())}
 
 
-def _unread_of(project: Project, config: ConfigFile, loaded: Loaded) -> list[Entry]:
+def _unread_of(project: Project, config: ConfigFile, loaded: Loaded, most: float) -> list[Entry]:
+    """A file's keys that nothing reads; at most one more than asked for."""
     if project.configs.parts(config.path) != [config.path] or config.path not in loaded.files.paths:
         return []  # compositions move keys
-    read = loaded.read
-    found: list[Entry] = []
+    read, uses = loaded.read, _Uses(config)
+    found: dict[Key, Entry] = {}
     for entry in config.entries():
         key = entry.key
         if not all(isinstance(part, str) and not _SPECIAL.fullmatch(part) for part in key):
             continue
         if key in read.reads or key in read.stored or not read.is_followed(key):
             continue
-        if any(other.key == key[: len(other.key)] for other in found) or _is_anchor(config, entry):
+        if any(key[:length] in found for length in range(1, len(key) + 1)) or uses.are_of(entry):
             continue
         name = str(key[-1])
         if not any(may_be_read(project, p, name) for p in loaded.paths):
-            found.append(entry)
-    return found
+            found[key] = entry
+            if len(found) > most:
+                break
+    return [*found.values()]
 
 
-def _is_anchor(config: ConfigFile, entry: Entry) -> bool:
-    """Whether other parts of the file use an entry: by an alias, a merge or an interpolation."""
-    inside = {id(e) for e in entry.walk()}
-    for other in config.entries():
-        if other.target is not None and id(other.target) in inside:
-            return True
-        if any(m.target is not None and id(m.target) in inside for m in other.merged):
-            return True
-        if isinstance(other.value, str) and "${" in other.value and str(entry.key[-1]) in other.value:
-            return True
-    return False
+class _Uses:
+    """What parts of a file use its other parts: by an alias, a merge or an interpolation."""
+
+    def __init__(self, config: ConfigFile) -> None:
+        entries = [*config.entries()]
+        targets = [e.target for e in entries] + [m.target for e in entries for m in e.merged]
+        self._targets = {id(target) for target in targets if target is not None}
+        self._references = "\n".join(e.value for e in entries if isinstance(e.value, str) and "${" in e.value)
+
+    def are_of(self, entry: Entry) -> bool:
+        """Whether something uses an entry or what it holds."""
+        is_target = bool(self._targets) and any(id(e) in self._targets for e in entry.walk())
+        return is_target or str(entry.key[-1]) in self._references
 
 
 def missing(project: Project, every: list[Loaded]) -> Iterator[tuple[Loaded, Read]]:

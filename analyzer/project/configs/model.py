@@ -63,18 +63,21 @@ class Entry:
         """The entry under some keys, aliases and merges followed; None where there is none."""
         entry: Entry | None = self
         for name in names:
-            entry = entry._child(name, 0) if entry is not None else None
+            entry = entry._child(name) if entry is not None else None
         return entry.followed if entry is not None else None
 
-    def _child(self, name: str | int, depth: int) -> Entry | None:
-        own = self.followed
-        for child in own.children:
-            if child.key and child.key[-1] == name:
-                return child
-        for other in own.merged if depth < _FURTHEST else ():
-            found = other._child(name, depth + 1)
-            if found is not None:
-                return found
+    def _child(self, name: str | int) -> Entry | None:
+        """The entry under a key, own or merged; of a key that is written twice, the last, as programs read it."""
+        waiting, seen = [self], set[int]()
+        while waiting:
+            own = waiting.pop().followed
+            if id(own) in seen:  # merges that bring in the same again and again cost no more than one
+                continue
+            seen.add(id(own))
+            for child in reversed(own.children):
+                if child.key and child.key[-1] == name:
+                    return child
+            waiting += own.merged[::-1]
         return None
 
     def names(self) -> list[str]:
