@@ -170,7 +170,7 @@ class Project:
         """The repository's configuration files."""
         from ..project.configs import ConfigFiles
 
-        return ConfigFiles(self.data_files, self.read_other, self.consulted.add)
+        return ConfigFiles(self.data_files, self.read_other, self.consulted.add, self.problems.append)
 
     @cached_property
     def labels(self) -> LabelFiles:

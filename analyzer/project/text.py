@@ -70,3 +70,8 @@ class Source:
             if self.text[start + width : end - width] == value:
                 return self.piece(start + width, end - width)
         return Piece(value, [start] * len(value))
+
+
+def in_one_line(message: str) -> str:
+    """A message that may quote a foreign file: one line, and nothing in it that steers a terminal."""
+    return "".join(character if character.isprintable() else "?" for character in " ".join(message.split()))

@@ -9,8 +9,9 @@ from typing import Any
 
 from .text import Piece, Source
 
-_DEEPEST = 60
+DEEPEST = 60
 _MOST_NODES = 400_000
+_TOO_MUCH = "is nested too deeply or too large to be read: exclude it"
 _PROPERTIES = re.compile(r"(?:[&!]\S*[ \t]+)+")
 
 
@@ -75,7 +76,12 @@ def parse(source: Source) -> Node:
         return _build(source, yaml.parse(source.text, Loader=loader))
     except yaml.MarkedYAMLError as error:
         line = error.problem_mark.line + 1 if error.problem_mark else 0
+        if "nesting depth" in str(error.problem):  # libyaml has a limit of its own
+            raise BadYaml(_TOO_MUCH, line) from None
         raise BadYaml(f"is no valid YAML ({error.problem or error.context}): mend it", line) from None
+    except yaml.reader.ReaderError as error:
+        line = source.text.encode(errors="replace")[: error.position].count(b"\n") + 1
+        raise BadYaml(f"is no valid YAML ({error.reason}): mend it", line) from None
     except (yaml.YAMLError, RecursionError, ValueError) as error:
         raise BadYaml(f"is no valid YAML ({' '.join(str(error).split())[:120]}): mend it") from None
 
@@ -94,8 +100,8 @@ def _build(source: Source, events: Iterable[Any]) -> Node:
         if isinstance(event, yaml.CollectionEndEvent):
             stack.pop()
         elif isinstance(event, yaml.NodeEvent):
-            if len(stack) > _DEEPEST or count > _MOST_NODES:
-                raise BadYaml("is nested too deeply or too large to be read: exclude it", first.line + 1)
+            if len(stack) > DEEPEST or count > _MOST_NODES:
+                raise BadYaml(_TOO_MUCH, first.line + 1)
             node = Node(is_mapping=isinstance(event, yaml.MappingStartEvent), span=(first.index, first.index))
             node.tag = getattr(event, "tag", None) or ""
             name = event.anchor or ""

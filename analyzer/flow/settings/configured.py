@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import ast
+import posixpath
 from collections.abc import Iterable, Sequence
 from typing import TYPE_CHECKING
 
@@ -14,6 +15,7 @@ from ..values.frames import Known, Operand
 from .literals import name_of_literal, setting_of
 from .loading import loaded_forms, wrapped
 from .model import Files, Form, Held, Nodes, Options, Setting
+from .opened import surely_opened
 from .options import click_option, declared, keyword
 from .paths import ANYTHING, Patterns, matching
 
@@ -103,6 +105,9 @@ class Configured(Evaluator[Held]):
         paths = [p for w in wanted for p in matching(w, self.project.configs.paths)]
         if not paths:
             return []
+        for path in paths if len(paths) == 1 else ():
+            for part in self.project.configs.parts(path):
+                self.project.configs.expect(part)
         step = op.module.evidence(decorator, f"Hydra reads `{paths[0]}`")
         return [Known(Files(tuple(paths), ()), (step,))]
 
@@ -242,14 +247,16 @@ class Configured(Evaluator[Held]):
     def _loaded(self, op: Operand, node: ast.Call) -> list[Known[Held]]:
         mark = (id(node), op.frame.mark)
         kept = self.flow.programs.loaded.get(mark)
-        files = kept[1] if kept is not None else self._files_of(op, node)
+        files, opened = kept[1:] if kept is not None else self._files_of(op, node)
         if self.depth == 0:
-            self.flow.programs.loaded[mark] = (node, files)
+            self.flow.programs.loaded[mark] = (node, files, opened)
+        for path in opened:
+            self.project.configs.expect(path)
         step = op.module.evidence(node, f"read by `{op.text()}`")
         return [Known(files, (step,))] if files.paths else []
 
-    def _files_of(self, op: Operand, node: ast.Call) -> Files:
-        """The files that a call may load."""
+    def _files_of(self, op: Operand, node: ast.Call) -> tuple[Files, list[str]]:
+        """The files that a call may load, and the broken ones that it surely does."""
         forms = loaded_forms(self.project, op)
         known = [p for p in self.project.configs.paths if _form(p) in forms]
         given = op.sub(node.args[0])
@@ -264,8 +271,11 @@ class Configured(Evaluator[Held]):
         if ANYTHING in wanted and (paths or "yaml" in forms or "toml" in forms):
             paths += [p for p in known if p not in paths]  # JSON of an unknown name is more often data
         if not paths:
-            return Files((), (), is_sure)
-        return self.of_program(Files(tuple(paths[:_MOST_FILES]), (), is_sure), op.module.path)
+            return Files((), (), is_sure), []
+        exact = {posixpath.basename(w) for w in wanted if ANYTHING not in posixpath.basename(w)}
+        broken = [p for p in named if posixpath.basename(p) in exact and self.project.configs.file(p) is None]
+        opened = surely_opened(self.project, op, broken, self._texts) if broken else []
+        return self.of_program(Files(tuple(paths[:_MOST_FILES]), (), is_sure), op.module.path), opened
 
     def _texts(self, op: Operand) -> Iterable[str | None]:
         """The texts that a path is configured to be; a user may give another where it is an option."""

@@ -30,26 +30,38 @@ class Patterns:
         flow: the project's value flow.
         settings: gives the texts that a value is configured to be; None for one that a user may give instead.
         known: the files that may be meant. The folders of a path are not asked for where its end is that of no file.
+        here: whether ``__file__`` is looked through; such a path begins with ``/``, the project's root.
 
     Attributes:
         is_cut: whether some folders were not asked for.
+        is_guess: whether a part is not known for another reason than that a user may choose it.
     """
 
     def __init__(
-        self, flow: Flow, settings: Callable[[Operand], Iterable[str | None]], known: Iterable[str] | None = None
+        self,
+        flow: Flow,
+        settings: Callable[[Operand], Iterable[str | None]],
+        known: Iterable[str] | None = None,
+        here: bool = False,
     ) -> None:
         self.flow = flow
         self.settings = settings
         self.known = None if known is None else tuple(known)
+        self.here = here
         self.is_cut = False
+        self.is_guess = False
 
     def of(self, op: Operand, is_end: bool = True, depth: int = 0) -> set[str]:
         """The patterns of a path, of a file that was opened from one, or of a part of one (``is_end``: its last)."""
         node = op.node
         if depth > _DEEPEST:
-            return {ANYTHING}
+            return self._guess()
         if isinstance(node, ast.Constant):
             return {node.value} if isinstance(node.value, str) else {ANYTHING}
+        if self.here:
+            found = self._from_here(op, depth)
+            if found is not None:
+                return found
         if isinstance(node, ast.JoinedStr):
             parts = [p.value if isinstance(p, ast.Constant) else ANYTHING for p in node.values]
             return {"".join(str(p) for p in parts)}
@@ -63,7 +75,32 @@ class Patterns:
             return self._of_call(op, node, is_end, depth)
         if key_of(node) is not None:
             return self._of_name(op, is_end, depth)
+        return self._guess()
+
+    def _guess(self) -> set[str]:
+        self.is_guess = True
         return {ANYTHING}
+
+    def _from_here(self, op: Operand, depth: int) -> set[str] | None:
+        """``__file__``, and the folder of a path; None for what is neither."""
+        node = op.node
+        if isinstance(node, ast.Name) and node.id == "__file__":
+            return {"/" + op.module.path}
+        if isinstance(node, ast.Call) and last_name(node.func) == "dirname" and node.args:
+            inner, steps = node.args[0], 1
+        elif isinstance(node, ast.Attribute) and node.attr == "parent":
+            inner, steps = node.value, 1
+        elif isinstance(node, ast.Subscript) and last_name(node.value) == "parents":
+            at = node.slice.value if isinstance(node.slice, ast.Constant) else None
+            if not isinstance(node.value, ast.Attribute) or not isinstance(at, int) or not 0 <= at < _DEEPEST:
+                return self._guess()
+            inner, steps = node.value.value, at + 1
+        else:
+            return None
+        found = self.of(op.sub(inner), False, depth + 1)
+        for _ in range(steps):
+            found = {posixpath.dirname(posixpath.normpath(p)) for p in found}
+        return found
 
     def _of_name(self, op: Operand, is_end: bool, depth: int) -> set[str]:
         found: set[str] = set()
@@ -76,24 +113,22 @@ class Patterns:
         ]
         for source in sources[:_MOST]:
             found |= self.of(source, is_end, depth + 1)
-        return found or {ANYTHING}
+        return found or self._guess()
 
     def _of_call(self, op: Operand, node: ast.Call, is_end: bool, depth: int) -> set[str]:
         name = last_name(node.func)
         if name == "join" and isinstance(node.func, ast.Attribute) and node.args:
             return self._joined([op.sub(a) for a in node.args], "/", is_end, depth)
         if name in _KEEPING:
-            method = isinstance(node.func, ast.Attribute) and not isinstance(node.func.value, ast.Name)
-            if isinstance(node.func, ast.Attribute) and (method or not node.args or name == "joinpath"):
-                parts = [node.func.value, *(node.args[:1] if name == "joinpath" else [])]
+            # `path.open()`, and not `os.path.abspath(path)`
+            if isinstance(node.func, ast.Attribute) and self.flow.project.external(op.module, node.func) is None:
+                parts = [node.func.value, *(node.args if name == "joinpath" else [])]
                 return self._joined([op.sub(p) for p in parts], "/", is_end, depth)
             if node.args:
                 return self.of(op.sub(node.args[0]), is_end, depth + 1)
-            if isinstance(node.func, ast.Attribute):
-                return self.of(op.sub(node.func.value), is_end, depth + 1)
         if name == "format" and isinstance(node.func, ast.Attribute) and isinstance(node.func.value, ast.Constant):
             return {re.sub(r"\{[^{}]*\}", ANYTHING, str(node.func.value.value))}
-        return {ANYTHING}
+        return self._guess()
 
     def _joined(self, parts: list[Operand], middle: str, is_end: bool, depth: int) -> set[str]:
         """The patterns of several parts one after the other."""

@@ -31,8 +31,9 @@ class Programs:
     def __init__(self, project: Project) -> None:
         self.project = project
         self._files = tuple(project.files)
-        self.loaded: dict[tuple[int, int], tuple[ast.AST, Files]] = {}
-        """What calls that load a configuration may read, by call and frame: asked for by every key that is read."""
+        self.loaded: dict[tuple[int, int], tuple[ast.AST, Files, list[str]]] = {}
+        """What calls that load a configuration may read, and what of it is surely read and broken, by call and frame:
+        asked for by every key that is read."""
         self.overlays: dict[str, list[Files]] = {}
         """The files that are laid over the options of a program."""
         self._overlaid: dict[str, list[tuple[Operand, Operand | None]]] = {}

@@ -5,11 +5,13 @@ from __future__ import annotations
 from collections.abc import Callable, Iterable
 from functools import cached_property
 
+from ...findings import Problem
 from ...source.reader import Unreadable
 from .composing import Part, package_of, parts_of
+from .faults import fault_of
 from .model import ConfigFile, Entry, Key
 from .names import LARGEST, may_be_config
-from .reading import BadConfig, read
+from .reading import BadConfig, form_of, read
 
 _DEEPEST = 6
 
@@ -21,15 +23,22 @@ class ConfigFiles:
         others: every file of the repository that is no Python.
         read_bytes: reads one; raises ``Unreadable``.
         told: told of each file that is asked for, also of one that is known already.
+        report: told what is wrong with a file that a program surely reads, each time that it is asked for.
     """
 
     def __init__(
-        self, others: Iterable[str], read_bytes: Callable[[str], bytes], told: Callable[[str], object] = bool
+        self,
+        others: Iterable[str],
+        read_bytes: Callable[[str], bytes],
+        told: Callable[[str], object] = bool,
+        report: Callable[[Problem], object] = bool,
     ) -> None:
         self._others = tuple(others)
         self._read_bytes = read_bytes
         self._told = told
+        self._report = report
         self._files: dict[str, ConfigFile | None] = {}
+        self._faults: dict[str, Problem | None] = {}
         self._parts: dict[str, list[Part]] = {}
 
     @cached_property
@@ -57,7 +66,26 @@ class ConfigFiles:
             config = read(path, data.decode("utf-8-sig"))
         except (Unreadable, UnicodeDecodeError, BadConfig):
             return None
-        return config if config.root.kind == "mapping" else None
+        if config.root.kind != "mapping":
+            self._faults[path] = None
+            return None
+        return config
+
+    def expect(self, path: str) -> None:
+        """Say that a program surely reads a file: if it is broken, that is told."""
+        if self.file(path) is not None:
+            return
+        if path not in self._faults:
+            self._faults[path] = self._fault(path)
+        fault = self._faults[path]
+        if fault is not None:
+            self._report(fault)
+
+    def _fault(self, path: str) -> Problem | None:
+        try:
+            return fault_of(path, self._read_bytes(path))
+        except Unreadable as error:
+            return None if form_of(path) == "json" else error.problem
 
     def find(self, path: str, key: Key, depth: int = 0) -> list[Entry]:
         """The entries under a key of a composed configuration: the file's own first, then those of its parts.

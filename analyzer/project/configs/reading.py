@@ -17,7 +17,16 @@ FORMS = {".yaml": "yaml", ".yml": "yaml", ".json": "json", ".toml": "toml"}
 
 
 class BadConfig(Exception):
-    """A text that is not of its format."""
+    """A text that is not of its format; carries the line (0 if unknown)."""
+
+    def __init__(self, message: str, line: int = 0) -> None:
+        super().__init__(message)
+        self.line = line
+
+
+def form_of(path: str) -> str:
+    """``yaml``, ``json`` or ``toml`` by a file's ending; "" for others."""
+    return FORMS.get("." + path.rpartition(".")[2].lower(), "")
 
 
 def read(path: str, text: str) -> ConfigFile:
@@ -26,7 +35,7 @@ def read(path: str, text: str) -> ConfigFile:
     Raises:
         BadConfig: its text is no YAML, JSON or TOML, or the ending is none of theirs.
     """
-    form = FORMS.get("." + path.rpartition(".")[2].lower(), "")
+    form = form_of(path)
     source = Source(path, text)
     try:
         if form == "yaml":
@@ -36,8 +45,10 @@ def read(path: str, text: str) -> ConfigFile:
         if form == "toml":
             document = toml_spans.parse(source)
             return ConfigFile(path, form, text, _of_toml(document, document.data, ()))
-    except (yaml_nodes.BadYaml, json_spans.BadJson, toml_spans.BadToml, RecursionError) as error:
-        raise BadConfig(str(error)) from None
+    except (yaml_nodes.BadYaml, json_spans.BadJson, toml_spans.BadToml) as error:
+        raise BadConfig(str(error), error.line) from None
+    except RecursionError:
+        raise BadConfig("is nested too deeply to be read: exclude it") from None
     raise BadConfig("is no YAML, JSON or TOML by its name")
 
 

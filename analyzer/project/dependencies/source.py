@@ -12,7 +12,7 @@ from packaging.utils import canonicalize_name
 
 from ...findings import Problem
 from ...source.reader import LARGEST_FILE
-from ..text import Piece, Source
+from ..text import Piece, Source, in_one_line
 from .requirement import Requirement, Role, Syntax
 
 _BOMS = (
@@ -120,9 +120,7 @@ class Reading:
         if len(self.problems) >= _MOST_PROBLEMS:
             self.unreported += 1
             return
-        # The message quotes a foreign file: nothing of it may steer a terminal.
-        shown = "".join(character if character.isprintable() else "?" for character in " ".join(message.split()))
-        self.problems.append(Problem(path=self.source.path, message=shown, line=line))
+        self.problems.append(Problem(path=self.source.path, message=in_one_line(message), line=line))
 
     def all_problems(self) -> list[Problem]:
         """The recorded problems, and one for the rest."""
