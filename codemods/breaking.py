@@ -9,6 +9,8 @@ import tokenize
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 
+from ..analyzer.source.quiet import parse_quietly
+
 _CLOSING = {"(": ")", "[": "]", "{": "}"}
 _OPERATORS = (
     {"or"},
@@ -80,7 +82,7 @@ def _in_brackets(statement: str, lead: str, unit: str, limit: int) -> list[str] 
 def _value(statement: str) -> str | None:
     """What a statement assigns or returns."""
     try:
-        node = ast.parse(statement).body[0]
+        node = parse_quietly(statement).body[0]
     except (SyntaxError, IndexError):
         return None
     is_valued = isinstance(node, (ast.Assign, ast.AnnAssign, ast.AugAssign, ast.Return))
@@ -147,6 +149,6 @@ def _is_subscript(tokens: Sequence[_Token], number: int) -> bool:
 
 def _same(one: str, other: str) -> bool:
     try:
-        return ast.dump(ast.parse(one)) == ast.dump(ast.parse(other))
+        return ast.dump(parse_quietly(one)) == ast.dump(parse_quietly(other))
     except SyntaxError:
         return False

@@ -22,6 +22,7 @@ from ..analyzer.patterns.matching import named
 from ..analyzer.patterns.syntax import chains, hole_name, is_literal, rest_name
 from ..analyzer.source.collect import dotted
 from ..analyzer.source.module import Module
+from ..analyzer.source.quiet import parse_expression, parse_quietly, without_warnings
 from .comments import dressed
 from .imports import ensure_import, is_free, name_of, stands_alone
 from .surgery import indent_of, newline_of, replace_span
@@ -84,9 +85,9 @@ class _Filling:
     @classmethod
     def of(cls, module: Module, holes: Mapping[str, str | _Span], rests: Mapping[str, list[_Span]]) -> _Filling:
         texts = {n: v if isinstance(v, str) else module.text[slice(*v)] for n, v in holes.items()}
-        nodes = {n: ast.parse(f"(\n{t}\n)", mode="eval").body for n, t in texts.items()}
+        nodes = {n: parse_expression(f"(\n{t}\n)") for n, t in texts.items()}
         rest_texts = {n: _joined(module, spans) for n, spans in rests.items()}
-        calls = {n: ast.parse(f"f(\n{t}\n)", mode="eval").body for n, t in rest_texts.items()}
+        calls = {n: parse_expression(f"f(\n{t}\n)") for n, t in rest_texts.items()}
         rest_nodes = {n: [*c.args, *c.keywords] for n, c in calls.items() if isinstance(c, ast.Call)}
         return cls(texts, nodes, rest_texts, rest_nodes)
 
@@ -99,7 +100,7 @@ def _short(text: str) -> str:
 def _reads_as(text: str, meant: str) -> bool:
     """Whether two texts are the same program, with no comment between them told apart."""
     try:
-        return ast.dump(ast.parse(textwrap.dedent(text))) == ast.dump(ast.parse(textwrap.dedent(meant)))
+        return ast.dump(parse_quietly(textwrap.dedent(text))) == ast.dump(parse_quietly(textwrap.dedent(meant)))
     except SyntaxError:
         return False
 
@@ -128,7 +129,7 @@ def _with_local_names(module: Module, project: Project, near: ast.AST, template:
     found: list[tuple[int, int, str]] = []
     starts = [0, *(m.end() for m in re.finditer("\n", template))]
     lines = template.split("\n")
-    for chain in chains(ast.parse(template)):
+    for chain in chains(parse_quietly(template)):
         name = dotted(chain) or ""
         if is_literal(name) or name in dir(builtins):
             continue
@@ -165,7 +166,7 @@ def _characters(line: str, byte_column: int) -> int:
 
 
 def _expression(template: str, filling: _Filling) -> str:
-    wanted = _Expected(filling).visit(ast.parse(template, mode="eval"))
+    wanted = _Expected(filling).visit(ast.Expression(parse_expression(template)))
     return _first_right(
         wanted, lambda w: cst.Module([]).code_for_node(_filled_expression(template, filling, w)), filling
     )
@@ -178,7 +179,7 @@ def _filled_expression(template: str, filling: _Filling, wrapped: Collection[str
 
 
 def _statements(template: str, filling: _Filling) -> list[str]:
-    wanted = _Expected(filling).visit(ast.parse(template))
+    wanted = _Expected(filling).visit(parse_quietly(template))
     code = _first_right(wanted, lambda w: cst.parse_module(template).visit(_Fill(filling, w)).code, filling)
     tree = cst.parse_module(code)
     return [tree.code_for_node(s).removesuffix("\n") for s in tree.body]
@@ -191,7 +192,8 @@ def _first_right(wanted: ast.AST, make, filling: _Filling) -> str:  # noqa: ANN0
     def right(wrapped: Collection[str]) -> str | None:
         try:
             text = make(wrapped)
-            tree = ast.parse(text, mode="eval" if isinstance(wanted, ast.Expression) else "exec")
+            with without_warnings():
+                tree = ast.parse(text, mode="eval" if isinstance(wanted, ast.Expression) else "exec")
             return text if ast.unparse(tree) == meaning else None
         except (SyntaxError, cst.CSTValidationError, cst.ParserSyntaxError):
             return None
@@ -297,7 +299,7 @@ def _cst_rest(node: cst.BaseExpression) -> str | None:
 
 def _needs_brackets(module: Module, node: ast.expr, text: str) -> bool:
     """Whether a new expression could be torn apart by what stands around it."""
-    tree = ast.parse(text, mode="eval").body
+    tree = parse_expression(text)
     start, end = module.span(node)
     around = module.text[:start].rstrip()[-1:] + module.text[end:].lstrip()[:1]
     if isinstance(tree, _ATOMS) or (isinstance(tree, ast.Constant) and not isinstance(tree.value, (int, float))):

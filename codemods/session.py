@@ -3,13 +3,13 @@
 from __future__ import annotations
 
 import ast
-import warnings
 from collections import Counter
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 
 from ..analyzer.engine import Report, Request, read_project, scan
 from ..analyzer.findings import Applicability, Edit, Finding
+from ..analyzer.source.quiet import without_warnings
 from ..analyzer.source.reader import Sources, Text, Unreadable, decode
 from .edits import apply_edits, choose
 from .imports import taken_elsewhere
@@ -212,8 +212,7 @@ def _broken(path: str, text: str) -> str | None:
     if not path.endswith(PYTHON_ENDINGS):
         return None
     try:
-        with warnings.catch_warnings():
-            warnings.simplefilter("ignore")
+        with without_warnings():
             compile(text, path, "exec", dont_inherit=True, flags=ast.PyCF_ONLY_AST)
             compile(text, path, "exec", dont_inherit=True)
     except (SyntaxError, ValueError) as error:

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import ast
 import re
-import warnings
 from collections import Counter
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, replace
@@ -135,9 +134,7 @@ def _is_kept(module: Module, statement: ImportStatement, alias: ast.alias) -> bo
 def opened_after(module: Module, edits: Sequence[Edit]) -> Module | None:
     """A file with some edits made; None where it would no longer be valid."""
     try:
-        with warnings.catch_warnings():
-            warnings.simplefilter("ignore")
-            return opened(replace(module.source, text=apply_edits(module.text, edits)))
+        return opened(replace(module.source, text=apply_edits(module.text, edits)))
     except (Unreadable, ValueError, RecursionError):
         return None
 

@@ -12,6 +12,7 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 
 from ..source.collect import dotted
+from ..source.quiet import parse_quietly
 
 _HOLE = "_mlfix_hole_"
 _REST = "_mlfix_rest_"
@@ -157,7 +158,7 @@ def _parse(text: str) -> Pattern:
         raise BadPattern(f"holds a name with {_HOLE} or {_REST}, which stand for holes: rename it")
     marked = _TOKEN.sub(_mark, text.strip())
     try:
-        body = tuple(ast.parse(marked).body)
+        body = tuple(parse_quietly(marked).body)
     except SyntaxError as error:
         raise BadPattern(f"is no Python code with holes ({error.msg})") from None
     except (ValueError, RecursionError, MemoryError):

@@ -9,6 +9,7 @@ from dataclasses import dataclass
 from types import CodeType
 
 from ..findings import Edit
+from ..source.quiet import without_warnings
 
 Statement = tuple[int, ...]
 """The executable lines of one statement; one of them that runs is enough."""
@@ -59,8 +60,9 @@ class _Found:
 
 def _statements(text: str, lines: set[int]) -> tuple[Statement, ...]:
     try:
-        tree = ast.parse(text)
-        code = compile(text, "<edited>", "exec", dont_inherit=True)
+        with without_warnings():
+            tree = ast.parse(text)
+            code = compile(text, "<edited>", "exec", dont_inherit=True)
     except (SyntaxError, ValueError, RecursionError):
         return ()
     runs = set(_code_lines(code))

@@ -9,7 +9,6 @@ import io
 import re
 import sys
 import tokenize
-import warnings
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass, field
@@ -17,6 +16,7 @@ from itertools import accumulate
 from pathlib import Path
 
 from ..findings import Problem
+from .quiet import parse_quietly
 
 LINE_END = re.compile(r"\r\n|\r|\n")
 """Where Python's lines end; ``str.splitlines`` also splits at form feeds and Unicode separators."""
@@ -138,10 +138,8 @@ def parse(text: Text) -> ast.Module:
         Unreadable: it is no Python of the version that runs mlfix, or nests too deeply.
     """
     try:
-        with warnings.catch_warnings(), collector_paused():
-            # Invalid escapes in a scanned file are its author's business, not this run's output.
-            warnings.simplefilter("ignore")
-            return ast.parse(text.text, filename=text.path)
+        with collector_paused():
+            return parse_quietly(text.text, text.path)
     except SyntaxError as error:
         raise Unreadable(Problem(text.path, _syntax_message(text, error), error.lineno or 1)) from None
     except (RecursionError, MemoryError):

@@ -11,6 +11,7 @@ import libcst as cst
 
 from ...analyzer.checking import NoFix
 from ...analyzer.source.module import Module
+from ...analyzer.source.quiet import parse_expression
 from ...analyzer.source.scopes import Kind
 
 _DEVICES = ("device_type", "device")
@@ -262,13 +263,13 @@ def _is_or(node: ast.expr) -> bool:
 
 
 def _is_loose(code: str) -> bool:
-    node = ast.parse(code, mode="eval").body
+    node = parse_expression(code)
     return _is_or(node) or isinstance(node, (ast.IfExp, ast.Lambda, ast.NamedExpr))
 
 
 def _says(module: Module, node: ast.expr, condition: str) -> bool:
     """Whether an expression already holds the condition, in itself or in the one value of its name."""
-    wanted = ast.dump(ast.parse(condition, mode="eval").body)
+    wanted = ast.dump(parse_expression(condition))
     parts = node.values if isinstance(node, ast.BoolOp) and isinstance(node.op, ast.And) else [node]
     if any(ast.dump(part) == wanted for part in parts):
         return True

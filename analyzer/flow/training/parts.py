@@ -8,6 +8,7 @@ from collections.abc import Callable
 from dataclasses import dataclass, field
 
 from ...graph.project import Project
+from ...source.quiet import parse_quietly
 from ...source.scopes import last_name
 from ..values.frames import Frame
 from .names import Imports, runs_when_imported
@@ -163,7 +164,7 @@ class _Writer:
         if not {"model", "batch"}.isdisjoint(wanted):
             raise Unclear("the training step uses the names `model` or `batch` for something else")
         settings = self._before(home, set(wanted), self.step.loop)
-        if isinstance(model, ast.Name) and any(model.id in stored(s) for s in map(ast.parse, settings)):
+        if isinstance(model, ast.Name) and any(model.id in stored(s) for s in map(parse_quietly, settings)):
             raise Unclear(f"what the loss needs is made from `{model.id}` before the training")
         if settings:
             settings = (*settings, f"return {', '.join(wanted)}")

@@ -4,10 +4,10 @@ from __future__ import annotations
 
 import ast
 import re
-import warnings
 from collections.abc import Iterator
 from itertools import islice
 
+from ...source.quiet import parse_quietly
 from ..text import Piece
 from .pep508 import record
 from .requirement import Role, Syntax
@@ -35,10 +35,7 @@ def read(reading: Reading) -> None:
 
 def _parse(reading: Reading) -> ast.Module | None:
     try:
-        with warnings.catch_warnings():
-            # Invalid escapes in a scanned file are its author's business, not this run's output.
-            warnings.simplefilter("ignore")
-            return ast.parse(reading.source.text)
+        return parse_quietly(reading.source.text)
     except SyntaxError as error:
         message = f"is no valid Python 3 ({error.msg}): its dependencies are not known; port it or exclude it"
         reading.problem_at(error.lineno or 1, message)

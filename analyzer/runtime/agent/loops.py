@@ -5,6 +5,7 @@ from __future__ import annotations
 import ast
 import linecache
 import math
+import warnings
 from types import CodeType, FrameType
 from typing import Any, Dict, List, Optional
 
@@ -98,7 +99,9 @@ def _tree(code: CodeType) -> Optional[ast.Module]:
     name = code.co_filename
     if name not in _trees:
         try:
-            _trees[name] = ast.parse("".join(linecache.getlines(name)))
+            with warnings.catch_warnings():  # the program's own run has told of them, where they are wanted
+                warnings.simplefilter("ignore")
+                _trees[name] = ast.parse("".join(linecache.getlines(name)))
         except (SyntaxError, ValueError, RecursionError):
             _trees[name] = None
     return _trees[name]
