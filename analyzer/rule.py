@@ -10,6 +10,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, ClassVar
 
 from .findings import Confidence, Evidence, Finding, Level, Location
+from .source.written import written
 
 if TYPE_CHECKING:
     from .graph.project import Project
@@ -161,7 +162,7 @@ class Rule(ABC):
         return self.finding_at(
             module.location(node),
             message,
-            subject=ast.unparse(node) if is_short else module.line_text(node).strip(),
+            subject=written(node) if is_short else module.line_text(node).strip(),
             scope=module.qualname(node),
             evidence=evidence,
             confidence=confidence,

@@ -23,6 +23,7 @@ from ..analyzer.patterns.syntax import chains, hole_name, is_literal, rest_name
 from ..analyzer.source.collect import dotted
 from ..analyzer.source.module import Module
 from ..analyzer.source.quiet import parse_expression, parse_quietly, without_warnings
+from ..analyzer.source.written import written
 from .comments import dressed
 from .imports import ensure_import, is_free, name_of, stands_alone
 from .surgery import indent_of, newline_of, replace_span
@@ -147,7 +148,7 @@ def _local(module: Module, project: Project, near: ast.AST, name: str) -> tuple[
     # As the code that is replaced writes it.
     for node in ast.walk(near):
         if named(project, module, node, name):
-            return ast.unparse(node), []
+            return written(node), []
     parts = name.split(".")
     for cut in range(len(parts), 0, -1):
         local = name_of(module, ".".join(parts[:cut]), near)

@@ -10,6 +10,7 @@ from ..graph.project import Project
 from ..graph.symbols import Symbol
 from ..source.collect import dotted
 from ..source.module import Module
+from ..source.written import written
 from .syntax import ANYTHING, Pattern, hole_name, is_chain, is_literal, rest_name
 
 Filling = ast.AST | str
@@ -174,4 +175,4 @@ class _Matcher:
 
 
 def _text(value: Filling) -> str:
-    return value if isinstance(value, str) else ast.unparse(value)
+    return value if isinstance(value, str) else written(value)

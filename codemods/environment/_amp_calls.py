@@ -13,6 +13,7 @@ from ...analyzer.checking import NoFix
 from ...analyzer.source.module import Module
 from ...analyzer.source.quiet import parse_expression
 from ...analyzer.source.scopes import Kind
+from ...analyzer.source.written import written
 
 _DEVICES = ("device_type", "device")
 # What the old spelling does when the argument is left out, so that it can be where the release lacks the parameter.
@@ -54,7 +55,7 @@ def bound_arguments(call: ast.Call, source: Sequence[str], skip: int = 0) -> lis
             found.append(Argument(argument.value, "*", False))
         else:
             if position >= len(source):
-                raise NoFix(f"line {call.lineno} gives more arguments than `{ast.unparse(call.func)}` takes")
+                raise NoFix(f"line {call.lineno} gives more arguments than `{written(call.func)}` takes")
             found.append(Argument(argument, source[position], False))
             position += 1
     return found
@@ -181,7 +182,7 @@ def _named(name: str, argument: cst.Arg) -> cst.Arg:
 
 def _leave_out(module: Module, call: ast.Call, argument: Argument) -> None:
     """Refuse an argument that the new spelling lacks, unless it says what is so without it."""
-    code = module.local_name(argument.node) or ast.unparse(argument.node)
+    code = module.local_name(argument.node) or written(argument.node)
     if code not in _DEFAULTS.get(argument.parameter, set()):
         given = f"{argument.parameter}={module.snippet(argument.node)}"
         raise NoFix(f"line {call.lineno} gives `{given}`, which the spelling that this torch has does not take")

@@ -17,6 +17,7 @@ from packaging.specifiers import SpecifierSet
 from packaging.version import Version
 
 from ...analyzer.flow.precision.operations import Behaviour, Operations
+from ...analyzer.source.written import written
 
 PACKAGES = ("torch", "torchvision", "torchaudio")
 
@@ -244,7 +245,7 @@ def _signature(name: str, row: dict[str, str]) -> Signature:
     padding: list[ast.expr | None] = [None] * (len(positional) - len(arguments.defaults))
     defaults = padding + arguments.defaults + arguments.kw_defaults
     parameters = tuple(
-        Parameter(argument.arg, ast.unparse(default) if default else None, keyword_only=index >= len(positional))
+        Parameter(argument.arg, written(default) if default else None, keyword_only=index >= len(positional))
         for index, (argument, default) in enumerate(zip(positional + arguments.kwonlyargs, defaults, strict=True))
     )
     return Signature(

@@ -12,6 +12,7 @@ from ...analyzer.graph.project import Project
 from ...analyzer.rule import Proof, Rule
 from ...analyzer.source.facts import FileFacts
 from ...analyzer.source.module import Module
+from ...analyzer.source.written import written
 from ._no_grad_clip_cases import INVALID, VALID
 from ._restless import restless, trains
 
@@ -102,7 +103,7 @@ class NoGradClip(Rule):
 
 
 def _receiver(step: ast.Call) -> str:
-    return ast.unparse(step.func)
+    return written(step.func)
 
 
 def _advice(module: Module, step: ast.Call) -> str:

@@ -7,6 +7,7 @@ from collections.abc import Sequence
 from typing import NamedTuple
 
 from ...source.scopes import Binding, last_name
+from ...source.written import written
 from ..empty.arrays import array_call
 from ..empty.selections import is_followed
 from ..values.evaluate import Evaluator
@@ -75,7 +76,7 @@ class Parts(Evaluator["Part | Whole"]):
         if isinstance(first, ast.Slice) and (first.lower is None) != (first.upper is None):
             is_train = first.lower is None
             step = op.module.evidence(node, f"`{op.text()}` is {'the first part' if is_train else 'what comes after'}")
-            return [Known(Part(is_train, ast.unparse(node.value)), (step,))]
+            return [Known(Part(is_train, written(node.value)), (step,))]
         inside = self.evaluate(op.sub(node.value))
         if isinstance(node.slice, ast.Constant) and isinstance(node.slice.value, int):
             return self.element(inside, op, (node.slice.value,))

@@ -10,6 +10,7 @@ from dataclasses import dataclass, field
 from ...graph.project import Project
 from ...source.quiet import parse_quietly
 from ...source.scopes import last_name
+from ...source.written import written
 from ..values.frames import Frame
 from .names import Imports, runs_when_imported
 from .slices import Part, local_names, slice_before, stored
@@ -122,7 +123,7 @@ class _Writer:
     def _batch(self) -> tuple[str, ...]:
         _, loader = self._loader()
         if isinstance(loader, ast.Call) and last_name(loader.func) == "range":
-            raise Unclear(f"the training loop goes over `{ast.unparse(loader)}`, which is no loader")
+            raise Unclear(f"the training loop goes over `{written(loader)}`, which is no loader")
         index, loader = self._lifted(self.step.home, loader)
         lines = self._made(index, loader)
         return (*lines[:-1], f"return next(iter({lines[-1].removeprefix('return ')}))")
@@ -131,7 +132,7 @@ class _Writer:
         level = self.step.levels[index]
         lines = self._before(index, local_names(level, value), self._inner(index))
         self.imports.need(level, [value])
-        return (*lines, f"return {ast.unparse(value)}")
+        return (*lines, f"return {written(value)}")
 
     def _loss(self) -> tuple[tuple[str, ...], list[str], tuple[str, ...]]:
         last, home = len(self.step.levels) - 1, self.step.home
@@ -145,16 +146,16 @@ class _Writer:
         own = stored(target)
         level = self.step.levels[home]
         if isinstance(model, ast.Attribute):
-            first.append(f"{ast.unparse(model)} = model")
+            first.append(f"{written(model)} = model")
             needs |= local_names(level, model)
         elif isinstance(model, ast.Name):
             own |= {model.id}
             if model.id != "model":
                 first.append(f"{model.id} = model")
         else:
-            raise Unclear(f"the model is `{ast.unparse(model)}`, which is no variable")
-        if ast.unparse(target) != "batch":
-            first.append(f"{ast.unparse(target)} = batch")
+            raise Unclear(f"the model is `{written(model)}`, which is no variable")
+        if written(target) != "batch":
+            first.append(f"{written(target)} = batch")
         if isinstance(self.step.loop.target, ast.Tuple) and self._is_enumerated():
             counter = self.step.loop.target.elts[0]
             if isinstance(counter, ast.Name) and counter.id in needs:
@@ -170,7 +171,7 @@ class _Writer:
             settings = (*settings, f"return {', '.join(wanted)}")
         elif wanted:
             raise Unclear(f"nothing gives `{wanted[0]}` a value")
-        return settings, wanted, (*first, *lines, f"return {ast.unparse(self.step.loss)}")
+        return settings, wanted, (*first, *lines, f"return {written(self.step.loss)}")
 
     def _has_value_before(self, level: Level, name: str) -> bool:
         """Whether a name has a value before the loop: a parameter, or bound outside of the loop."""
@@ -227,7 +228,7 @@ class _Writer:
                 value = default.node
                 self.imports.need(level, [value])
             if not isinstance(value, ast.Name) or value.id != name:
-                pairs.append((name, ast.unparse(value)))
+                pairs.append((name, written(value)))
         if not pairs:
             return up, ()
         return up, (f"{', '.join(n for n, _ in pairs)} = {', '.join(v for _, v in pairs)}",)
@@ -273,8 +274,8 @@ class _Writer:
         marked = self._marked()
         for node in ast.walk(level.scope.node):
             if isinstance(node, ast.Call) and isinstance(node.func, (ast.Name, ast.Attribute)):
-                text = ast.unparse(node.func)
-                if any(ast.unparse(up) in marked[i] for i, up in self._every(node.func)):
+                text = written(node.func)
+                if any(written(up) in marked[i] for i, up in self._every(node.func)):
                     trained[text] = node.func
         if len(trained) == 1:
             return next(iter(trained.values()))
@@ -305,7 +306,7 @@ class _Writer:
             )
             found.append(
                 {
-                    ast.unparse(c.func.value)
+                    written(c.func.value)
                     for c in ast.walk(owner.node)
                     if isinstance(c, ast.Call) and isinstance(c.func, ast.Attribute)
                     and (c.func.attr == "parameters" or (c.func.attr == "train" and not c.args))

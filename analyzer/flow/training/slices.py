@@ -9,6 +9,7 @@ from dataclasses import dataclass
 from ...graph.project import Project
 from ...graph.symbols import Symbol
 from ...source.scopes import Kind, Scope
+from ...source.written import written
 from ..values.functions import own_nodes
 from .step import Level, Unclear
 
@@ -54,11 +55,11 @@ def slice_before(project: Project, level: Level, place: ast.AST, wanted: set[str
             if needs.isdisjoint(stored(node.target)):
                 continue
             needs |= local_names(level, node.iter)
-            kept.append((f"{ast.unparse(node.target)} = next(iter({ast.unparse(node.iter)}))", node.iter))
+            kept.append((f"{written(node.target)} = next(iter({written(node.iter)}))", node.iter))
         elif isinstance(node, ast.stmt) and _touches(project, level, node, needs):
             _refuse(project, level, node)
             needs |= local_names(level, node)
-            kept.append((ast.unparse(node), node))
+            kept.append((written(node), node))
     kept.reverse()
     return Part(tuple(text for text, _ in kept), frozenset(needs), tuple(node for _, node in kept))
 
