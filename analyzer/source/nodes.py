@@ -11,7 +11,7 @@ from typing import Any
 _PLAIN = frozenset(
     (
         *("arg", "asname", "attr", "conversion", "ctx", "id", "is_async", "kind", "kwd_attrs", "level", "module"),
-        *("name", "op", "ops", "rest", "simple", "tag", "type_comment", "type_ignores"),
+        *("name", "op", "ops", "rest", "simple", "str", "tag", "type_comment", "type_ignores"),
     )
 )
 _CHILDLESS = frozenset({ast.Constant, ast.Name, ast.Global, ast.Nonlocal, ast.MatchSingleton})

@@ -23,7 +23,8 @@ LINE_END = re.compile(r"\r\n|\r|\n")
 LARGEST_FILE = 4 * 1024 * 1024
 _LARGEST_DYNAMIC_BLOCK = 31 * 1024 * 1024
 _BOM = b"\xef\xbb\xbf"
-_PYTHON2 = re.compile(r"^\s*(print\s+[\"'\w]|exec\s+[\"'\w]|raise\s+\w+\s*,|except\s+[\w.]+\s*,\s*\w+\s*:)")
+_PYTHON2 = re.compile(r"^\s*(print\s+[\"'\w]|exec\s+[\"'\w]|raise\s+\w+\s*,|except\s+[\w.]+\s*,\s*[a-z_]\w*\s*:)")
+_WITHOUT_BRACKETS = re.compile(r"^\s*except\*?\s+[\w.]+\s*,\s*[\w.]+\s*(,[\w.,\s]*)?:")
 
 
 class Unreadable(Exception):
@@ -175,5 +176,8 @@ def _syntax_message(text: Text, error: SyntaxError) -> str:
     line = lines[number - 1] if 0 < number <= len(lines) else ""
     if _PYTHON2.match(line):
         return "is Python 2: port it to Python 3 (2to3) or exclude it"
+    if _WITHOUT_BRACKETS.match(line):
+        remedy = "put the exceptions in brackets, or run mlfix with Python 3.14 or newer"
+        return f"names several exceptions without brackets, which needs Python 3.14: {remedy}"
     running = f"{sys.version_info.major}.{sys.version_info.minor}"
     return f"is no valid Python {running} ({error.msg}): mend it, or run mlfix with the Python it is written for"

@@ -1,6 +1,7 @@
 """What cannot be read is one clear line with file, line and remedy; everything else goes on."""
 
 import os
+import sys
 from pathlib import Path
 
 import pytest
@@ -17,7 +18,7 @@ GOOD = "import torch\ntorch.old(1)\n"
 BAD = {
     "syntax error": (b"def f(:\n    pass\n", 1, "no valid Python"),
     "python 2": (b'x = 1\nprint "hello"\n', 2, "Python 2"),
-    "python 2 except": (b"try:\n    f()\nexcept IOError, e:\n    pass\n", 3, "Python 2"),
+    "python 2 except": (b"try:\n    f()\nexcept IOError, e:\n    print 'hello'\n", None, "Python 2"),
     "wrong encoding": (b"x = 1\ns = '\xff\xfe'\n", 2, "is not utf-8"),
     "unknown coding line": (b"# coding: klingon\nx = 1\n", 1, "klingon"),
     "NUL bytes": (b"x = 1\ny = '\0'\n", 2, "NUL"),
@@ -25,6 +26,45 @@ BAD = {
     "deep operators": (b"x = " + b"-" * 50000 + b"1\n", None, "nests too deeply"),
     "deep indentation": (b"".join(b" " * n + b"if x:\n" for n in range(150)) + b" " * 150 + b"pass\n", 101, "indent"),
 }
+
+
+NEWER = {
+    "except star": ((3, 11), "try:\n    f()\nexcept* OSError:\n    pass\n"),
+    "type statement": ((3, 12), "type Pair[T] = tuple[T, torch.Tensor]\n"),
+    "type parameters": ((3, 12), "class Box[T](list[T]):\n    def get[*Ts, **P](self, *a: *Ts) -> T: ...\n"),
+    "quotes in quotes": ((3, 12), "x = f'{d['k']} {\"\\n\".join(d)}'\n"),
+    "default of a type": ((3, 13), "class Box[T = int]:\n    pass\n"),
+    "template string": ((3, 14), "x = t'{d!r:>{w}} {torch.old(2)}'\n"),
+    "exceptions": ((3, 14), "try:\n    f()\nexcept OSError, socket.error:\n    pass\n"),
+    "three exceptions": ((3, 14), "try:\n    f()\nexcept OSError, ValueError, KeyError:\n    pass\n"),
+}
+
+
+@pytest.mark.parametrize("kind", NEWER)
+def test_syntax_of_a_newer_python_is_read_by_it_and_told_by_older_ones(kind: str, tmp_path: Path) -> None:
+    version, code = NEWER[kind]
+    report = scan(request(write(tmp_path, {"new.py": f"import torch\n{code}torch.old(1)\n", "good.py": GOOD})))
+    places = [(f.location.path, f.location.line) for f in report.findings]
+    assert ("good.py", 2) in places
+    if sys.version_info >= version:
+        assert not report.problems
+        assert ("new.py", code.count("\n") + 2) in places
+    else:
+        assert len(places) == 1
+        [problem] = report.problems
+        assert problem.path == "new.py"
+        assert "run mlfix with" in problem.message and "Python 2:" not in problem.message
+        assert code.splitlines()[(problem.line or 0) - 2].strip().startswith(("type", "class", "x =", "except", "def"))
+
+
+def test_exceptions_without_brackets_are_told_from_python_2(tmp_path: Path) -> None:
+    if sys.version_info >= (3, 14):
+        pytest.skip("Python 3.14 takes both")
+    code = "try:\n    f()\nexcept {}:\n    pass\n"
+    write(tmp_path, {f"{n}.py": code.format(e) for n, e in enumerate(("IOError, e", "IOError, ValueError"))})
+    first, second = scan(request(tmp_path)).problems
+    assert (first.line, "is Python 2" in first.message) == (3, True)
+    assert (second.line, "needs Python 3.14" in second.message) == (3, True)
 
 
 @pytest.mark.parametrize("kind", BAD)
