@@ -119,6 +119,7 @@ def test_a_path_of_a_machine_is_told_from_other_slashes(script: ModuleType) -> N
 def test_a_row_is_made_of_what_the_tests_record_and_the_verdicts_say(
     script: ModuleType, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
+    pytest.importorskip("torch", reason="the page names the release of torch")
     verdict = {"rule": "val-autocast", "path": "doa/evaluate.py", "line": 57, "fingerprint": "f", "sentence": "it says"}
     pages = [script.Page(name, "music_doa", "python train.py") for name in ("one", "two")]
     for page, label in zip(pages, ("not reached", "verified"), strict=True):
