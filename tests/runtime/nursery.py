@@ -8,6 +8,7 @@ from __future__ import annotations
 import contextlib
 import gc
 import json
+import multiprocessing
 import os
 import runpy
 import signal
@@ -57,6 +58,8 @@ if __name__ == "__main__":
     import torch
     import torch._dynamo  # noqa: F401  (the first optimizer imports it: more than a second)
 
+    # The programs do not guard their main code, so their workers are forks, which Python 3.14 makes only if it is told.
+    multiprocessing.set_start_method("fork")
     gc.freeze()  # so that no program's end has to look through all of torch
     codes = {}
     for name, job in json.loads(sys.stdin.read()).items():

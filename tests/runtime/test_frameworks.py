@@ -47,6 +47,7 @@ CASES = {
     "plain": Case(("python", "plain.py")),
     "fork-workers": Case(("python", "plain.py", "--workers", "2", "--start", "fork")),
     "spawn-workers": Case(("python", "plain.py", "--workers", "2", "--start", "spawn"), like="fork-workers"),
+    "forkserver-workers": Case(("python", "plain.py", "--workers", "2", "--start", "forkserver"), like="fork-workers"),
     "persistent-workers": Case(("python", "plain.py", "--workers", "2", "--start", "fork", "--persistent")),
     "module": Case(("python", "-m", "pkg.train")),
     "shell-resets-path": Case(("bash", "resets_path.sh", "--workers", "2", "--start", "fork"), like="fork-workers"),

@@ -97,7 +97,7 @@ def run(folder: Path, tail: str, agent: bool = True, **settings: object) -> Ran:
 
 @pytest.mark.parametrize("workers", [0, 2])
 def test_the_numbers_are_those_of_a_plain_run(tmp_path: Path, workers: int) -> None:
-    tail = f"fit(2, accumulate=2, workers={workers})\n"
+    tail = f"if __name__ == '__main__':\n    fit(2, accumulate=2, workers={workers})\n"
     plain = run(tmp_path / "plain", tail, agent=False)
     traced = run(tmp_path / "traced", tail)
     assert plain.code == traced.code == 0

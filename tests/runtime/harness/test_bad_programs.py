@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import importlib.util
+import os
 import shutil
 import sys
 import time
@@ -201,7 +202,8 @@ def test_a_signal_that_kills_it(one: Lab) -> None:
 
 
 @pytest.mark.parametrize("script", ["export PYTHONPATH=.\npython train.py\n", "PYTHONPATH=. python3 train.py\n"])
-def test_shell_scripts_that_lose_the_agent(one: Lab, script: str) -> None:
+def test_shell_scripts_that_lose_the_agent(one: Lab, script: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("PATH", os.pathsep.join((str(Path(sys.executable).parent), os.environ["PATH"])))
     one.write({"run.sh": script, "train.py": "import torch\nfor _ in range(9): torch.step()\n"})
     assert one.run("", "sh", "run.sh").ran
     assert one.run("", "bash", "run.sh").ran

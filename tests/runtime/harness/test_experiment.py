@@ -55,4 +55,7 @@ def test_runs_go_to_whatever_executor_there_is(tmp_path: Path, monkeypatch: pyte
     assert trial.repeat is not None
     assert [r.cause.partition(":")[0] for r in trial.fixed] == ["AttributeError"]
     assert seen[-1] == (3, 3)
-    assert sorted(p.name for p in tmp_path.iterdir()) == ["project"]
+    left = [
+        p.name for p in tmp_path.iterdir() if not p.name.startswith("pymp-")
+    ]  # multiprocessing's own, until it ends
+    assert left == ["project"]

@@ -87,7 +87,7 @@ SPAWNED = (
     HEAD
     + """
 if __name__ == "__main__":
-    main(of(held_noise), multiprocessing_context="spawn")
+    main(of(held_noise), multiprocessing_context="HOW")
 """
 )
 
@@ -135,8 +135,9 @@ def test_workers_of_their_own_are_left_alone(name: str, traces: Mapping[str, Tra
 
 @needs_torch
 @pytest.mark.slow
-def test_spawned_workers_tell_too(tmp_path: Any) -> None:
-    trace = run_program(SPAWNED, tmp_path, steps=6, probes=("worker-seeds",))
+@pytest.mark.parametrize("how", ["spawn", "forkserver"])
+def test_workers_that_are_no_forks_tell_too(how: str, tmp_path: Any) -> None:
+    trace = run_program(SPAWNED.replace("HOW", how), tmp_path, steps=6, probes=("worker-seeds",))
     assert read(trace).status == "unhealthy", read(trace)
 
 
