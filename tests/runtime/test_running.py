@@ -29,7 +29,8 @@ FAILS = "import torch\n\ndef load():\n    raise ValueError('no data')\n\nload()\
 
 
 def test_both_ways_of_running_are_alike(tmp_path: Path) -> None:
-    programs = {"plain": TRAINS.replace("WORKERS", "0"), "workers": TRAINS.replace("WORKERS", "2")}
+    forks = "2, multiprocessing_context='fork'"
+    programs = {"plain": TRAINS.replace("WORKERS", "0"), "workers": TRAINS.replace("WORKERS", forks)}
     forked = run_programs({**programs, "fails": Program(FAILS, exits=1)}, tmp_path / "forked", steps=6)
     alone = run_program(programs["workers"], tmp_path, steps=6)
     for trace in (alone, forked["plain"], forked["workers"]):
