@@ -3,7 +3,11 @@
 from __future__ import annotations
 
 import pytest
+from mlfix.analyzer.flow.outputs import parts
 from mlfix.analyzer.flow.outputs.untrained import never_trained
+from mlfix.analyzer.flow.values.construction import Made
+from mlfix.analyzer.flow.values.frames import Operand
+from mlfix.analyzer.graph.project import Project
 
 from ..projects import project_of
 
@@ -113,3 +117,59 @@ def test_calls_of_forward_count_as_calls(called: str, take: str, found: list[str
         "evaluate.py": FORWARD.format(take=take),
     }
     assert [f.part.name for f in never_trained(project_of(files))] == found
+
+
+WRAPPERS = """\
+import torch.nn as nn
+
+
+class Keyed(nn.Module):
+    def __init__(self, model, one, two, three):
+        super().__init__()
+        self.model = model
+        self.one = one
+        self.two = two
+        self.three = three
+
+    def forward(self, x):
+        out = self.model(x)
+        return out[self.one], out[self.two]
+
+
+class Flipped(nn.Module):
+    def __init__(self, model, one, two, three):
+        super().__init__()
+        self.model = model
+        self.inner = model
+        self.last = model
+
+    def forward(self, x):
+        return self.model(x), self.inner(x.flip(3)), self.last(x)
+
+
+def wrapped(model, flip, more):
+    model = Keyed(model, "logits", "flag", "mask")
+    if flip:
+        model = Flipped(model, "logits", "flag", "mask")
+    if more:
+        model = Flipped(Keyed(model, "logits", "flag", "mask"), model, model, model)
+    return Keyed(Flipped(model, "logits", "flag", "mask"), model, model, model)
+"""
+
+
+def test_wrappers_that_take_each_other_in_are_looked_into_once(monkeypatch: pytest.MonkeyPatch) -> None:
+    asked: list[Operand] = []
+    makings = parts._makings
+
+    def counted(op: Operand, project: Project) -> list[Made]:
+        asked.append(op)
+        assert len(asked) < 200
+        return makings(op, project)
+
+    monkeypatch.setattr(parts, "_makings", counted)
+    train = TRAIN.format(use="return model").replace(
+        "from net import Net", "from zoo import net\n\nfrom wrap import wrapped"
+    )
+    files = {"wrap.py": WRAPPERS, "train.py": train.replace("Net(8)", "wrapped(net(8), True, True)")}
+    list(never_trained(project_of(files)))
+    assert asked

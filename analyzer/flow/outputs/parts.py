@@ -42,7 +42,8 @@ class Part:
 
     def has_weights(self, project: Project) -> bool:
         """Whether it is known to hold a layer with weights."""
-        return any(has_weights(made, project) for made in self.made(project))
+        empty: dict[Symbol, int] = {}
+        return any(_holds(made, project, 0, empty) for made in self.made(project))
 
 
 def called_parts(klass: Symbol, facts: FileFacts) -> set[str]:
@@ -80,16 +81,25 @@ def _makings(op: Operand, project: Project) -> list[Made]:
     return [known.what for known in Constructions(project.flow).evaluate(op)]
 
 
-def has_weights(made: Made, project: Project, depth: int = 0) -> bool:
-    """Whether an instance is known to hold a layer with weights; a norm alone does not count."""
+def _holds(made: Made, project: Project, depth: int, empty: dict[Symbol, int]) -> bool:
+    """Whether an instance is known to hold a layer with weights; a norm alone does not count.
+
+    Args:
+        made: the instance's making.
+        project: the project.
+        depth: how many classes lie around it.
+        empty: the classes that nothing was found in, by the least depth: wrappers take each other in, so that many
+            ways lead to the same class.
+    """
     if isinstance(made.of, str):
         if not made.of.startswith("torch.nn."):
             return False
         if made.name in _WEIGHTED:
             return True
-        return made.name in _LISTS and any(has_weights(inner, project, depth + 1) for inner in _listed(made, project))
-    if depth > _DEEPEST or not project.flow.calls.is_module(made.of):
+        return made.name in _LISTS and any(_holds(inner, project, depth + 1, empty) for inner in _listed(made, project))
+    if depth > min(_DEEPEST, empty.get(made.of, _DEEPEST + 1) - 1) or not project.flow.calls.is_module(made.of):
         return False
+    empty[made.of] = depth
     for base in project.symbols.ancestry(made.of):
         module = project.try_module(base.path) if isinstance(base, Symbol) else None
         scope = (
@@ -102,7 +112,7 @@ def has_weights(made: Made, project: Project, depth: int = 0) -> bool:
                 if binding.value is None or binding.index:
                     continue
                 inner = _makings(Operand(binding.value, Frame(module, scope)), project)
-                if any(has_weights(m, project, depth + 1) for m in inner):
+                if any(_holds(m, project, depth + 1, empty) for m in inner):
                     return True
     return False
 
