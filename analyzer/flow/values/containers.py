@@ -21,6 +21,7 @@ class Containers:
     def __init__(self, flow: Flow) -> None:
         self.flow = flow
         self._iterated: set[tuple[int, int]] = set()
+        self._opened: set[tuple[int, int, str]] = set()
 
     def of_subscript(self, op: Operand) -> list[Source]:
         """``d['k']`` of a dictionary whose literal is found."""
@@ -56,6 +57,18 @@ class Containers:
         """The values that a constant key or position of a container may hold."""
         if not isinstance(key, ast.Constant) or depth > DEEPEST_CALL:
             return
+        # A container may be an item of itself, one turn of a loop earlier: `x = x[0]`.
+        mark = (id(container.node), container.frame.mark, repr(key.value))
+        if mark in self._opened:
+            self.flow.cut += 1
+            return
+        self._opened.add(mark)
+        try:
+            yield from self._items(container, key, depth)
+        finally:
+            self._opened.discard(mark)
+
+    def _items(self, container: Operand, key: ast.Constant, depth: int) -> Iterator[Source]:
         node = container.node
         module = container.module
         if isinstance(node, ast.Dict):
