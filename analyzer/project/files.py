@@ -15,6 +15,8 @@ ALWAYS_EXCLUDED = frozenset(
     {".git", ".hg", ".svn", ".tox", ".nox", ".venv", "venv", "__pycache__", "node_modules", "site-packages", ".eggs",
      ".mypy_cache", ".pytest_cache", ".ruff_cache", ".ipynb_checkpoints", "build", "dist", ".mlfix", "__pypackages__"}
 )  # fmt: skip
+_PACKAGING = (".egg-info", ".dist-info")
+"""Endings of folders that an installer writes from what the repository states."""
 _ENVIRONMENT_MARK = "pyvenv.cfg"
 
 
@@ -80,7 +82,7 @@ def _walk(
             found.problems.append(Problem(path, f"cannot be looked at: {error.strerror}"))
             continue
         if is_folder:
-            if entry.name in ALWAYS_EXCLUDED or _ignored(path + "/", own, ignores):
+            if entry.name in ALWAYS_EXCLUDED or entry.name.endswith(_PACKAGING) or _ignored(path + "/", own, ignores):
                 continue
             _walk(root, path, own, ignores, respect, found)
         elif is_file and not _ignored(path, own, ignores):

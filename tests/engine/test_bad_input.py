@@ -152,9 +152,11 @@ def test_gitignore_environments_and_excludes_are_left_out(tmp_path: Path) -> Non
         "sub/.gitignore": "local.py\n",
         "sub/local.py": GOOD,
         "sub/seen.py": GOOD,
+        "toy.egg-info/requires.txt": "torch\n\n[dev]\npytest\n",
     }
     report = scan(request(write(tmp_path, files)))
     assert [f.location.path for f in report.findings] == ["keep_tmp.py", "sub/seen.py"]
+    assert not report.problems
 
 
 def test_nothing_is_executed(tmp_path: Path) -> None:
