@@ -148,6 +148,27 @@ def fit(features, target):
 
 VALID = (
     Valid(
+        """\
+import torch
+import torch.nn as nn
+
+
+class SoftBins(nn.Module):
+    def __init__(self, bins, low, high):
+        super().__init__()
+        slope = (bins - 1) / (high - low)
+        self.binner = lines = nn.Conv1d(1, 2 * bins, kernel_size=1)
+        lines.weight = nn.Parameter(lines.weight.detach(), requires_grad=False)
+        lines.weight[:bins] = -slope
+        lines.weight[bins:] = slope
+        lines.weight[0] = lines.weight[-1] = 0
+
+    def forward(self, scores):
+        return self.binner(scores.unsqueeze(1)).clamp(min=0)
+""",
+        "a layer's weight is set to one that is not trained",
+    ),
+    Valid(
         _SIMCLR.format(
             write="        eye = torch.eye(2 * batch_size, dtype=torch.bool, device=out.device)\n"
             "        sim_matrix = sim_matrix.masked_fill(eye, 0.0)"

@@ -12,6 +12,7 @@ from ...source.module import Module
 from ...source.nodes import walk
 from ...source.scopes import Kind, Scope, key_of, last_name
 from ..values.frames import Operand
+from ..values.reaching import before_updates, ordered
 from .applying import Applying
 from .modes import is_recorded, is_recorded_here
 from .saved import given
@@ -147,6 +148,8 @@ def _of_attribute(write: Write, base: ast.expr, module: Module, project: Project
         if _is_frozen(base, scope, module):
             return None
         return (module.evidence(made[0], f"`{key_of(base)}` is a weight: `{module.snippet(made[0])}`"),)
+    if made:
+        return None  # a layer's weight is set to another one, that is not trained
     if base.attr in _WEIGHTS and isinstance(base.value, (ast.Name, ast.Attribute)):
         layers = _made(base.value, module, project)
         if layers and all((project.external(module, c.func) or "").startswith("torch.nn.") for c in layers):
@@ -160,7 +163,8 @@ def _of_attribute(write: Write, base: ast.expr, module: Module, project: Project
 def _made(name: ast.Name | ast.Attribute, module: Module, project: Project) -> list[ast.Call]:
     """The calls that give a name its value; [] where anything else does."""
     op = Operand(name, project.flow.frame(module, name))
-    values = [b.value for b in given(op, name, project.flow) if b.kind is not Kind.UPDATE]
+    bindings = {b: None for found in given(op, name, project.flow) for b in ordered(before_updates(found))}
+    values = [b.value for b in bindings]
     calls = [v for v in values if isinstance(v, ast.Call)]
     return calls if len(calls) == len(values) else []
 
