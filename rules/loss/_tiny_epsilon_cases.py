@@ -116,6 +116,31 @@ def step(model, ids, greedy=False):
 VALID = (
     Valid(_DRAWN.format(chosen="torch.multinomial(probs, num_samples=1)"), "what was drawn had a probability"),
     Valid(
+        _DRAWN.format(chosen="nucleus(probs, 0.9)")
+        + """\
+
+
+def nucleus(probs, mass):
+    ranked, order = probs.sort(dim=-1, descending=True)
+    before = ranked.cumsum(dim=-1) - ranked
+    drawn = torch.multinomial(ranked.masked_fill(before > mass, 0.0), num_samples=1)
+    return torch.gather(order, -1, drawn)
+""",
+        "what a helper has drawn had a probability",
+    ),
+    Valid(
+        """\
+import torch
+
+
+def surprise(logits, typical):
+    p = logits.softmax(dim=1)
+    own = torch.where(p > 0, p * p.log(), torch.zeros_like(p)).sum(dim=1, keepdim=True)
+    return (own - p @ typical.t()).min(dim=1).values
+""",
+        "a score without a gradient, and the infinity is left out: low confidence",
+    ),
+    Valid(
         _AMP.format(logits="logits", pos="(p + 1e-8)", neg="(1 - p + 1e-8)", type="bfloat16"),
         "bfloat16 has float32's range",
     ),

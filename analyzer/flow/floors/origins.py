@@ -116,6 +116,11 @@ class Origins(Evaluator[Reaching]):
             name = last_name(node.func)
             if name in _CHOICES:
                 return True
+            if name in _CHOOSING and any(self._is_chosen(op.sub(a), depth + 1) for a in (*node.args, *_values(node))):
+                return True  # `order.gather(-1, drawn)`: what was drawn, by its place before sorting
+            given = self.flow.calls.returns(op)
+            if given:
+                return all(self._is_chosen(result, depth + 1) for result in given)
             is_kept = name in _KEEPING and isinstance(node.func, ast.Attribute)
             return is_kept and self._is_chosen(op.sub(node.func.value), depth + 1)  # pyright: ignore[reportAttributeAccessIssue]
         found = self.flow.sources(op) if key_of(node) is not None else []

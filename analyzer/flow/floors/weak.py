@@ -11,7 +11,7 @@ from enum import Enum
 from ...findings import Evidence
 from ...graph.project import Project
 from ...source.module import Module
-from ...source.scopes import key_of
+from ...source.scopes import key_of, last_name
 from ..autograd.fates import End, fate
 from ..autograd.gradients import Need, Needs
 from ..autograd.modes import is_recorded
@@ -194,7 +194,22 @@ def _unfloored(place: Place, project: Project) -> Weak | None:
     is_here = made is not None and made.module is place.given.module and made.frame.scope is place.given.frame.scope
     sure = len(known) == 1 and is_here
     kind = kinds[first.what.source]
-    return Weak(kind, place, made=made, is_whole=first.what.is_whole, is_sure=sure, trail=first.trail)
+    is_doubtful = _is_left_out(place, project)
+    return Weak(kind, place, None, None, made, first.what.is_whole, sure, is_doubtful, first.trail)
+
+
+def _is_left_out(place: Place, project: Project) -> bool:
+    """``torch.where(p > 0, p * p.log(), 0)`` of what is no loss: a loss's gradient is NaN there all the same."""
+    module, key = place.given.module, key_of(place.given.node)
+    for above in module.ancestors(place.node):
+        if isinstance(above, ast.stmt):
+            return False
+        if not isinstance(above, ast.Call) or last_name(above.func) != "where":
+            continue
+        sides = [s for n in ast.walk(above) if isinstance(n, ast.Compare) for s in (n.left, *n.comparators)]
+        if key is not None and key in {key_of(side) for side in sides}:
+            return fate(module, [place.node], project).end not in (End.BACKWARD, End.LOSS)
+    return False
 
 
 def _root_of_zero(place: Place, floor: Floor, project: Project, table: Table) -> Weak | None:
