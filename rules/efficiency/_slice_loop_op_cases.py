@@ -77,6 +77,19 @@ VALID = (
     Valid(
         _HEAD
         + """\
+def anomaly_map(seen, expected, size):
+    maps = []
+    for i in range(len(expected)):
+        near = F.cosine_similarity(seen[i], expected[i]).unsqueeze(1)
+        near = F.interpolate(1 - near, size=size, mode="bilinear", align_corners=True)
+        maps.append(near)
+    return torch.cat(maps, dim=1).mean(dim=1, keepdim=True)
+""",
+        "feature maps in a list, each of a size of its own",
+    ),
+    Valid(
+        _HEAD
+        + """\
 class Cell(nn.Module):
     def __init__(self, dim):
         super().__init__()

@@ -11,10 +11,11 @@ from ...source.module import Module
 from ...source.nodes import walk
 from ...source.scopes import Kind, key_of, last_name
 from ..values.frames import Operand
-from ..values.tensors import constant
+from ..values.tensors import constant, operation
 
 JOINS = {"torch.stack": "stack", "torch.cat": "cat", "torch.concat": "cat", "torch.concatenate": "cat"}
 """Functions that put a list of tensors together, along a new axis or an old one."""
+_OF_TENSORS = frozenset({"shape", "size", "dim", "ndim", "dtype", "device", "permute", "view", "reshape", "transpose"})
 
 
 class SliceLoop(NamedTuple):
@@ -126,7 +127,7 @@ def _seen(
     for tensor, axis, subscript in slices:
         if counted is None or counted[0] != key_of(tensor):
             continue
-        if counted[1] not in (axis, -1):
+        if counted[1] not in (axis, -1) or not (axis or _is_tensor(tensor, module, project)):
             return None
         if any(place != axis for _, place, _ in slices):
             return None
@@ -194,6 +195,22 @@ def _unpacked(
     if isinstance(value, ast.Call) and isinstance(value.func, ast.Attribute) and value.func.attr == "size":
         return _sized(value.func.value, index[0]) if not value.args else None
     return None
+
+
+def _is_tensor(value: ast.expr, module: Module, project: Project) -> bool:
+    """Whether what is counted and indexed by one number is known to be a tensor: lists of feature maps are so, too."""
+    scope = module.scope_of(value)
+    key = str(key_of(value))
+    for node in walk(scope.node):
+        if isinstance(node, ast.Attribute) and node.attr in _OF_TENSORS and key_of(node.value) == key:
+            return True
+        if isinstance(node, ast.Subscript) and isinstance(node.slice, ast.Tuple) and key_of(node.value) == key:
+            return True
+        if isinstance(node, ast.arg) and node.arg == key and node.annotation is not None:
+            return project.external(module, node.annotation) == "torch.Tensor"
+    sources = project.flow.sources(project.flow.operand(module, value))
+    made = [s.operand for s in sources if s.operand is not None]
+    return bool(made) and all(isinstance(m.node, ast.Call) and operation(m, project) is not None for m in made)
 
 
 def _sized(tensor: ast.expr, axis: object) -> tuple[str, int] | None:
