@@ -68,6 +68,18 @@ def _shortened(program: dict[str, str]) -> dict[str, str]:
 
 VALID = (
     Valid(
+        {
+            "src/__init__.py": 'import yaml\n\n\ndef load(path="src/net.yml"):\n    with open(path) as f:\n'
+            "        return yaml.safe_load(f)\n\n\nsettings = load()\n",
+            "src/tools/__init__.py": "from .. import settings as cfg\nfrom .plots import show\n",
+            "src/tools/plots.py": 'from . import *\n\n\ndef show(p):\n    return p > cfg["global"]["cut"]\n',
+            "src/train.py": "from src import settings as cfg\nfrom src.tools import show\n\n"
+            'print(cfg["global"]["device"], cfg["global"]["seed"], show(0.5))\n',
+            "src/net.yml": "global:\n  device: cuda\n  seed: 1\n  cut: 0.6\n",
+        },
+        "read under a name that a package hands on with a star",
+    ),
+    Valid(
         _configured('print(cfg["optim"]["lr"], cfg["optim"]["warmup"])', yaml="- seed\n- data\n- optim\n"),
         "a file of which no key is known",
     ),

@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING
 
 from ...graph.symbols import Symbol
 from ...project.configs import Key
+from ...source.facts import IMPORT_STAR
 from ...source.reader import Unreadable
 from ...source.scopes import Scope, last_name
 
@@ -84,9 +85,7 @@ class Following(ABC):
 
     def _imported(self, held: Held, symbol: Symbol) -> None:
         """A top-level name in the files that import it."""
-        for path in self.project.graphs.importers_of(symbol.path):
-            imports = self.project.files[path].imports
-            names = {i.local for i in imports if self.project.symbols.resolve(path, i.target) == symbol}
+        for path, names in self._names_of(symbol).items():
             is_read = names or self._mentions(path, f".{symbol.qualname}")
             module = self.project.try_module(path) if is_read else None
             if module is None:
@@ -97,6 +96,20 @@ class Following(ABC):
             for node in module.loads.get(f".{symbol.qualname}", ()):
                 if self.project.resolve(module, node) == symbol:
                     self.same(held, node, module)
+
+    def _names_of(self, symbol: Symbol) -> dict[str, set[str]]:
+        """What each file that imports from a name's file, directly or not, calls that name."""
+        symbols, files = self.project.symbols, self.project.files
+        named = {
+            path: {i.local for i in files[path].imports if symbols.resolve(path, i.target) == symbol}
+            for path in self.project.graphs.importers_of(symbol.path)
+        }
+        # `from package import *` hands on what the package itself calls it.
+        known = {symbol.qualname}.union(*named.values())
+        for path, names in named.items():
+            if any(i.local == IMPORT_STAR for i in files[path].imports):
+                names |= {name for name in known if symbols.local(path, name) == symbol}
+        return named
 
     def attributes(self, held: Held, name: str) -> None:
         """Every load of an attribute of that name, whatever object has it."""
