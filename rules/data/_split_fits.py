@@ -12,12 +12,16 @@ from ...analyzer.flow.splits.parts import Part, Parts
 from ...analyzer.flow.splits.scalers import Fitted, fits_in
 from ...analyzer.flow.values.functions import own_nodes
 from ...analyzer.graph.project import Project
+from ...analyzer.graph.symbols import Symbol
 from ...analyzer.source.module import Module
 from ...analyzer.source.scopes import Scope, key_of, last_name
 
 _SPLITS = frozenset({"train_test_split", "random_split"})
 _REST = re.compile(r"(?:^|_)(?:test|val|valid|validation|dev|eval)(?:_|\d*$)", re.I)
 _TRAIN = re.compile(r"(?:^|_)(?:train|tr|training)(?:_|\d*$)", re.I)
+_FITTING = frozenset({"fit", "_fit", "partial_fit"})
+_DEEPEST = 3
+_PREDICTING = ("predict", "_predict", "predict_proba")
 _CHOICE = re.compile(r"train|split|mode|fold|subset|phase|partition|stage", re.I)
 
 
@@ -125,7 +129,11 @@ def _call(fit: Fitted) -> ast.Call:
 
 def _before_the_split(project: Project, module: Module, scope: Scope, fit: Fitted) -> Misfit | None:
     """A fit on data that its own function splits after it."""
-    if Parts(project.flow).evaluate(fit.given) or not fit.transforms:
+    if (
+        Parts(project.flow).evaluate(fit.given)
+        or not fit.transforms
+        or _fits_a_model(project, module.path, scope.qualname)
+    ):
         return None
     statement = module.statement(fit.call.node)
     if not isinstance(statement, ast.Assign) or not _name(fit.given.node):
@@ -140,6 +148,17 @@ def _before_the_split(project: Project, module: Module, scope: Scope, fit: Fitte
     )
     told = f"`{fit.made.name}` is fitted on all data before the split: evaluation takes part in the statistics"
     return Misfit(_call(fit), told, evidence, confidence, _after_split(module, scope, fit, statement, split))
+
+
+def _fits_a_model(project: Project, path: str, scope: str, depth: int = 0) -> bool:
+    """Whether a method is an estimator's ``fit``, or one that only ``fit`` calls: all its data is to be trained on."""
+    home, _, name = scope.rpartition(".")
+    if not home or depth > _DEEPEST or not any(project.symbols.method(Symbol(path, home), p) for p in _PREDICTING):
+        return False
+    if name in _FITTING:
+        return True
+    own = [s for s in project.possible_call_sites(name) if s.path == path and s.scope != scope]
+    return bool(own) and all(_fits_a_model(project, path, site.scope, depth + 1) for site in own)
 
 
 def _base(node: ast.expr) -> ast.expr:

@@ -100,6 +100,29 @@ def main(root):
 
 VALID = [
     Valid(
+        """\
+import numpy as np
+from sklearn.preprocessing import StandardScaler
+
+
+class Halves:
+    def fit(self, x, y):
+        self.models = self._grow(x, y)
+        return self
+
+    def predict(self, x):
+        return np.mean([m.predict(x) for m in self.models], axis=0)
+
+    def _grow(self, x, y):
+        x = StandardScaler().fit_transform(x)
+        views = draw_views(x, 8)
+        short = views[: len(views) // 2]
+        long = views[len(views) // 2 :]
+        return [*grow(short, y), *grow(long, y)]
+""",
+        "an estimator is given nothing but what it is to be trained on",
+    ),
+    Valid(
         _TABLE.format(
             split=_SPLIT
             + "scaler = StandardScaler()\nX_train = scaler.fit_transform(X_train)\nX_test = scaler.transform(X_test)"
