@@ -103,12 +103,25 @@ def contradictions(module: Module, project: Project) -> Iterator[Contradiction]:
     for choice in choices_of(module):
         tables[choice.table].append(choice)
     for table in tables.values():
+        table = _reachable(table)
         wrong = [(c, b) for c in table if (b := _contradicting(c)) is not None and _makes_model(module, project, b)]
         agreeing = sum(1 for c in table if _agreeing(c))
         for choice, builder in wrong:
             right, place = _fitting(module, project, choice, builder)
             if right or agreeing > len(wrong):
                 yield Contradiction(choice, builder, right, place, agreeing)
+
+
+def _reachable(table: list[Choice]) -> list[Choice]:
+    """The choices of a chain that can be taken: an earlier comparison with the same text comes first."""
+    taken: set[str] = set()
+    found: list[Choice] = []
+    for choice in table:
+        is_entry = isinstance(choice.key, ast.Constant)  # of a dictionary, whose last one counts
+        if is_entry or not taken.issuperset(choice.texts):
+            found.append(choice)
+        taken.update(choice.texts)
+    return found
 
 
 def _contradicting(choice: Choice) -> ast.expr | None:

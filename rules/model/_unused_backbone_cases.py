@@ -263,6 +263,16 @@ INVALID: Sequence[Invalid] = [
 
 VALID: Sequence[Valid] = [
     Valid(
+        _with(
+            _CHAIN,
+            factory="from . import resnet\n\n\ndef create(arch):\n"
+            '    if arch == "resnet50":\n        return resnet.resnet50()\n'
+            '    elif arch == "resnet50":\n        return resnet.resnet18()\n'
+            '    elif arch == "resnet34":\n        return resnet.resnet34()\n    raise ValueError(arch)\n',
+        ),
+        "never taken: what is compared first builds what it says",
+    ),
+    Valid(
         _project(
             "from .mixer_net import MixerModel\n\n\ndef create(arch):\n    net = MixerModel(width=64)\n"
             "    # net = MixerModel(width=config.WIDTH)\n    return net\n",
