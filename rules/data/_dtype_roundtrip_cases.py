@@ -54,6 +54,21 @@ def autocontrast(image, cutoff=0):
 """
 
 VALID = [
+    Valid(
+        """\
+import cv2
+import numpy as np
+
+
+def volume(paths):
+    height, width = cv2.imread(paths[0], cv2.IMREAD_UNCHANGED).shape[:2]
+    slices = np.zeros((len(paths), height, width), dtype=np.uint8)
+    for index, path in enumerate(paths):
+        slices[index] = (cv2.imread(path, cv2.IMREAD_UNCHANGED) / 256).astype(np.uint8)
+    return slices
+""",
+        "sixteen bits a pixel, brought down to eight",
+    ),
     Valid(_JITTER.format(cast="(pixels * 255).astype(np.uint8)"), "scaled before the cast"),
     Valid(
         """\

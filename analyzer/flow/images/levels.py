@@ -71,6 +71,8 @@ _COMPARING = frozenset({"logical_and", "logical_or", "logical_not", "isnan", "eq
 CASTING = frozenset({"uint8", "float32", "float64", "byte", "float", "double", "half", "astype", "to", "type"})
 """The last names of the calls that :func:`cast_type` knows."""
 
+_NAMES = (ast.Name, ast.Attribute)
+
 
 class Levels(Evaluator[Level]):
     """Type and range of a value. Paths on which nothing is known count as unknown."""
@@ -151,6 +153,8 @@ class Levels(Evaluator[Level]):
         first = op.sub(node.args[0]) if node.args and not isinstance(node.args[0], ast.Starred) else None
         library = called.partition(".")[0]
         if called in ("cv2.imread", "cv2.imdecode"):
+            if any(_keeps_depth(flag) for flag in (*node.args[1:], *(k.value for k in node.keywords))):
+                return [UNKNOWN]
             note = f"`{op.text()}` gives uint8"
             whole = self.pictures.channels(op) is Channels.ONE
             return [Known(Level(Type.UINT8, 0.0, 255.0, whole), (op.module.evidence(node, note),))]
@@ -222,6 +226,12 @@ class Levels(Evaluator[Level]):
         if to is Type.FLOAT and level.type in (Type.UINT8, Type.FLOAT, Type.BOOL):
             return Known(replace(level, type=Type.FLOAT), known.trail)
         return UNKNOWN
+
+
+def _keeps_depth(flags: ast.expr) -> bool:
+    """Whether a picture is read in the depth of its file: 16 bits, or floats."""
+    names = {n.attr if isinstance(n, ast.Attribute) else n.id for n in ast.walk(flags) if isinstance(n, _NAMES)}
+    return constant(flags) in (-1, 2, 6) or not names.isdisjoint({"IMREAD_UNCHANGED", "IMREAD_ANYDEPTH"})
 
 
 def _asks_for_more_bits(op: Operand) -> bool:
