@@ -6,9 +6,10 @@ import contextlib
 import json
 import os
 import stat
+import sys
 import tempfile
 import time
-from collections.abc import Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -18,6 +19,8 @@ from .session import Change
 
 _MANIFEST = "manifest.json"
 _KEPT = 20
+_LOCK = "lock"
+_ENDING = ".mlfix"
 
 
 @dataclass(frozen=True)
@@ -51,8 +54,14 @@ def write_changes(root: Path, changes: Mapping[str, Change], journal: Path) -> W
         OSError: no record could be written; nothing was changed.
         KeyboardInterrupt: after the temporary files are removed.
     """
+    with _alone(journal):
+        return _write_changes(root, changes, journal)
+
+
+def _write_changes(root: Path, changes: Mapping[str, Change], journal: Path) -> Written:
     ready: dict[str, Path] = {}
     problems: list[Problem] = []
+    _remove_leftovers(root, changes)
     try:
         for path, change in changes.items():
             refusal = _refusal(root, path, change)
@@ -80,6 +89,36 @@ def write_changes(root: Path, changes: Mapping[str, Change], journal: Path) -> W
             temporary.unlink(missing_ok=True)
 
 
+@contextlib.contextmanager
+def _alone(journal: Path) -> Iterator[None]:
+    """Let one apply or undo of a project write at a time; the next one finds what was changed, and leaves it alone."""
+    if sys.platform == "win32":
+        yield
+        return
+    import fcntl
+
+    journal.mkdir(parents=True, exist_ok=True)
+    with (journal / _LOCK).open("w") as lock:
+        with contextlib.suppress(OSError):  # a file system without locks
+            fcntl.flock(lock, fcntl.LOCK_EX)
+        yield
+
+
+def _remove_leftovers(root: Path, paths: Iterable[str]) -> None:
+    """Remove the new contents that an apply left beside their targets when it was killed."""
+    names: dict[Path, set[str]] = {}
+    for path in paths:
+        names.setdefault((root / path).parent, set()).add(Path(path).name)
+    for folder, of in names.items():
+        with contextlib.suppress(OSError):
+            for found in folder.iterdir():
+                # `.NAME.RANDOM.mlfix`, as made by :func:`_prepare`
+                if found.name.startswith(".") and found.name.endswith(_ENDING):
+                    target = found.name[1 : -len(_ENDING)].rpartition(".")[0]
+                    if target in of:
+                        found.unlink()
+
+
 def undo_last(root: Path, journal: Path) -> Written:
     """Put back every file of the last apply as it was, and remove those that it made.
 
@@ -88,6 +127,13 @@ def undo_last(root: Path, journal: Path) -> Written:
     Raises:
         NothingToUndo: there is no record of an apply.
     """
+    if _last_record(journal) is None:
+        raise NothingToUndo(f"no apply in {root} is left to take back")
+    with _alone(journal):
+        return _undo_last(root, journal)
+
+
+def _undo_last(root: Path, journal: Path) -> Written:
     record = _last_record(journal)
     if record is None:
         raise NothingToUndo(f"no apply in {root} is left to take back")
@@ -101,9 +147,15 @@ def undo_last(root: Path, journal: Path) -> Written:
         ) from None
     written: list[str] = []
     problems: list[Problem] = []
+    _remove_leftovers(root, rows)
     for path, (after, stored) in rows.items():
         try:
-            if digest_of((root / path).read_bytes()) != after:
+            if path in made and not (root / path).exists():
+                continue  # an apply that was killed did not come to it
+            now = (root / path).read_bytes()
+            if path not in made and now == (record / stored).read_bytes():
+                continue  # likewise
+            if digest_of(now) != after:
                 problems.append(
                     Problem(
                         path, "was changed since the apply: left as it is; its text before is " + str(record / stored)
@@ -144,7 +196,7 @@ def _refusal(root: Path, path: str, change: Change) -> str | None:
 
 def _prepare(target: Path, data: bytes, like: Path | None = None) -> Path:
     """A synced temporary file beside the target, with the target's mode, or that of another file."""
-    handle, name = tempfile.mkstemp(dir=target.parent, prefix=f".{target.name}.", suffix=".mlfix")
+    handle, name = tempfile.mkstemp(dir=target.parent, prefix=f".{target.name}.", suffix=_ENDING)
     temporary = Path(name)
     try:
         with os.fdopen(handle, "wb") as file:

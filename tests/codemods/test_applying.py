@@ -249,6 +249,45 @@ def test_an_interrupted_apply_can_be_undone(tree: Path, tmp_path: Path, monkeypa
     assert contents(tree) == {p: c.before for p, c in CHANGES.items()}
 
 
+def test_an_apply_that_was_killed_is_taken_back_without_a_rest(tree: Path, tmp_path: Path) -> None:
+    class Killed(BaseException):
+        pass
+
+    real_replace, real_unlink = Path.replace, Path.unlink
+    calls = 0
+
+    def replace(self: Path, target: Path) -> Path:
+        nonlocal calls
+        calls += 1
+        if calls == 2:
+            raise Killed
+        return real_replace(self, target)
+
+    def unlink(self: Path, missing_ok: bool = False) -> None:
+        if not calls:  # what is killed tidies nothing up
+            real_unlink(self, missing_ok=missing_ok)
+
+    with pytest.MonkeyPatch.context() as patch, pytest.raises(Killed):
+        patch.setattr(Path, "replace", replace)
+        patch.setattr(Path, "unlink", unlink)
+        write_changes(tree, CHANGES, tmp_path / "j")
+    assert [p for p in contents(tree) if p.endswith(".mlfix")]
+    written = undo_last(tree, tmp_path / "j")
+    assert len(written.paths) == 1 and not written.problems
+    assert contents(tree) == {p: c.before for p, c in CHANGES.items()}
+
+
+def test_two_applies_at_once_write_one_after_the_other(tree: Path, tmp_path: Path) -> None:
+    pytest.importorskip("fcntl")
+    from concurrent.futures import ThreadPoolExecutor
+
+    with ThreadPoolExecutor(2) as pool:
+        first, second = pool.map(lambda _: write_changes(tree, CHANGES, tmp_path / "j"), range(2))
+    assert {len(first.paths), len(second.paths)} == {len(CHANGES), 0}
+    assert not undo_last(tree, tmp_path / "j").problems
+    assert contents(tree) == {p: c.before for p, c in CHANGES.items()}
+
+
 @given(st.text(alphabet="ab\n\r\x0c\u2028é", max_size=30), st.data())
 def test_edits_replace_exactly_their_spans(text: str, data: st.DataObject) -> None:
     cuts = sorted(data.draw(st.lists(st.integers(0, len(text)), min_size=2, max_size=6)))
