@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import stat
 from collections.abc import Iterable
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -18,6 +19,8 @@ ALWAYS_EXCLUDED = frozenset(
 _PACKAGING = (".egg-info", ".dist-info")
 """Endings of folders that an installer writes from what the repository states."""
 _ENVIRONMENT_MARK = "pyvenv.cfg"
+_LARGEST_GITIGNORE = 1_000_000
+_MOST_BAD_LINES = 3
 
 
 @dataclass
@@ -102,10 +105,33 @@ def _sort_in(path: str, found: Discovery) -> None:
 def _gitignore(root: Path, folder: str, found: Discovery) -> GitIgnoreSpec | None:
     path = f"{folder}/.gitignore" if folder else ".gitignore"
     try:
-        return GitIgnoreSpec.from_lines((root / path).read_text(encoding="utf-8", errors="replace").splitlines())
-    except (OSError, ValueError) as error:
-        found.problems.append(Problem(path, f"cannot be used: {error}"))
+        status = (root / path).stat()
+        if not stat.S_ISREG(status.st_mode) or status.st_size > _LARGEST_GITIGNORE:
+            most = f"of at most {_LARGEST_GITIGNORE // 1000} kB"
+            found.problems.append(Problem(path, f"is no ordinary file {most}, so nothing is ignored by it: replace it"))
+            return None
+        lines = (root / path).read_text(encoding="utf-8", errors="replace").splitlines()
+    except OSError as error:
+        message = f"cannot be read ({error.strerror}), so nothing is ignored by it: mend or remove it"
+        found.problems.append(Problem(path, message))
         return None
+    try:
+        return GitIgnoreSpec.from_lines(lines)
+    except ValueError:
+        # As git does: a line that is no pattern counts for nothing, and the others for all they say.
+        bad = [number for number, line in enumerate(lines, 1) if not is_pattern(line)]
+        message = "is no pattern, so this line ignores nothing: correct or remove it"
+        found.problems += [Problem(path, message, number) for number in bad[:_MOST_BAD_LINES]]
+        return GitIgnoreSpec.from_lines(line for number, line in enumerate(lines, 1) if number not in bad)
+
+
+def is_pattern(line: str) -> bool:
+    """Whether a line may stand in a ``.gitignore``; blank lines and comments may."""
+    try:
+        GitIgnoreSpec.from_lines([line])
+    except ValueError:
+        return False
+    return True
 
 
 def _ignored(path: str, own: GitIgnoreSpec, ignores: Iterable[tuple[str, GitIgnoreSpec]]) -> bool:

@@ -7,6 +7,7 @@ import gc
 import hashlib
 import io
 import re
+import stat
 import sys
 import tokenize
 from collections.abc import Iterator, Mapping
@@ -23,6 +24,8 @@ LINE_END = re.compile(r"\r\n|\r|\n")
 LARGEST_FILE = 4 * 1024 * 1024
 _LARGEST_DYNAMIC_BLOCK = 31 * 1024 * 1024
 _BOM = b"\xef\xbb\xbf"
+_ONE_WAY = {"utf-8", "ascii", "iso-8859-1"}
+"""Encodings in which a text has one form."""
 _PYTHON2 = re.compile(r"^\s*(print\s+[\"'\w]|exec\s+[\"'\w]|raise\s+\w+\s*,|except\s+[\w.]+\s*,\s*[a-z_]\w*\s*:)")
 _WITHOUT_BRACKETS = re.compile(r"^\s*except\*?\s+[\w.]+\s*,\s*[\w.]+\s*(,[\w.,\s]*)?:")
 
@@ -52,13 +55,26 @@ class Text:
         """Bytes of a changed text in this file's encoding.
 
         Raises:
-            Unreadable: the new text has a character that the file's encoding lacks.
+            Unreadable: the new text has a character that the file's encoding lacks, or that encoding writes the same
+                text in several ways, so that other bytes than the fix's would change.
         """
+        if self.encoding not in _ONE_WAY and not self._comes_back():
+            message = f"cannot be written back byte for byte in {self.encoding}: save it as UTF-8"
+            raise Unreadable(Problem(self.path, message, 1))
         try:
-            return (_BOM if self.has_bom else b"") + text.encode(self.encoding)
+            return self._bytes(text)
         except UnicodeEncodeError as error:
             message = f"the fix needs a character that {self.encoding} lacks: save the file as UTF-8 ({error.reason})"
             raise Unreadable(Problem(self.path, message)) from None
+
+    def _bytes(self, text: str) -> bytes:
+        return (_BOM if self.has_bom else b"") + text.encode(self.encoding)
+
+    def _comes_back(self) -> bool:
+        try:
+            return digest_of(self._bytes(self.text)) == self.digest
+        except UnicodeError:
+            return False
 
 
 def digest_of(data: bytes) -> str:
@@ -88,14 +104,20 @@ class Sources:
             return self.overlay[path]
         full = self.root / path
         try:
-            size = full.stat().st_size
+            status = full.stat()
+            size = status.st_size
+            if not stat.S_ISREG(status.st_mode):
+                raise Unreadable(Problem(path, "is no ordinary file: replace it by one, or exclude it"))
             if size > limit:
                 most = limit // (1024 * 1024)
                 message = f"{size / 1e6:.0f} MB is over the limit of {most} MB for a source file: exclude it"
                 raise Unreadable(Problem(path, message))
             return full.read_bytes()
+        except FileNotFoundError:
+            raise Unreadable(Problem(path, "is gone since the folder was listed: scan again")) from None
         except OSError as error:
-            raise Unreadable(Problem(path, f"cannot be read: {error.strerror or error}")) from None
+            message = f"cannot be read: {error.strerror or error}: check its permissions, or exclude it"
+            raise Unreadable(Problem(path, message)) from None
 
 
 def decode(path: str, data: bytes) -> Text:
@@ -110,7 +132,13 @@ def decode(path: str, data: bytes) -> Text:
     try:
         encoding, _ = tokenize.detect_encoding(io.BytesIO(data).readline)
     except (SyntaxError, LookupError) as error:
-        raise Unreadable(Problem(path, f"{error}: correct its coding line or save it as UTF-8", 1)) from None
+        if data.startswith(_BOM) and isinstance(error, SyntaxError):
+            message = (
+                "begins with UTF-8's byte-order mark, and its coding line names another encoding: remove one of them"
+            )
+        else:
+            message = f"{error}: correct its coding line or save it as UTF-8"
+        raise Unreadable(Problem(path, message, 1)) from None
     has_bom = data.startswith(_BOM)
     if encoding == "utf-8-sig":
         encoding = "utf-8"
@@ -120,7 +148,7 @@ def decode(path: str, data: bytes) -> Text:
         line = data[: error.start].count(b"\n") + 1
         message = f"is not {encoding}: save it as UTF-8 or name its encoding in a coding line"
         raise Unreadable(Problem(path, message, line)) from None
-    except LookupError as error:
+    except (LookupError, UnicodeError) as error:  # also of encodings that exist and decode nothing: `undefined`
         raise Unreadable(Problem(path, f"{error}: correct its coding line", 1)) from None
     return Text(path, text, encoding, has_bom, digest_of(data))
 

@@ -20,6 +20,8 @@ BAD = {
     "python 2": (b'x = 1\nprint "hello"\n', 2, "Python 2"),
     "python 2 except": (b"try:\n    f()\nexcept IOError, e:\n    print 'hello'\n", None, "Python 2"),
     "wrong encoding": (b"x = 1\ns = '\xff\xfe'\n", 2, "is not utf-8"),
+    "a coding line that decodes nothing": (b"# coding: undefined\nx = 1\n", 1, "correct its coding line"),
+    "a mark of UTF-8 and another coding": (b"\xef\xbb\xbf# coding: latin-1\n", 1, "names another encoding: remove one"),
     "unknown coding line": (b"# coding: klingon\nx = 1\n", 1, "klingon"),
     "NUL bytes": (b"x = 1\ny = '\0'\n", 2, "NUL"),
     "deep brackets": (b"x = " + b"(" * 5000 + b")" * 5000 + b"\n", 1, ""),
@@ -159,6 +161,53 @@ def test_gitignore_environments_and_excludes_are_left_out(tmp_path: Path) -> Non
     assert not report.problems
 
 
+IGNORES = {
+    "bad lines": (
+        b"a/\n!\n[\n//\nlocal.py\n",
+        [(2, "is no pattern, so this line ignores nothing: correct or remove it")],
+    ),
+    "large": (
+        b"x" * 2_000_000,
+        [(0, "is no ordinary file of at most 1000 kB, so nothing is ignored by it: replace it")],
+    ),
+}
+
+
+@pytest.mark.parametrize("kind", IGNORES)
+def test_what_is_wrong_with_a_gitignore_costs_no_more_than_that(kind: str, tmp_path: Path) -> None:
+    data, expected = IGNORES[kind]
+    report = scan(request(write(tmp_path, {".gitignore": data, "local.py": GOOD, "good.py": GOOD})))
+    assert [(p.line, p.message) for p in report.problems if p.path == ".gitignore"] == expected
+    assert [f.location.path for f in report.findings] == ["good.py"] + ["local.py"] * (kind == "large")
+
+
+@pytest.mark.skipif(not hasattr(os, "mkfifo"), reason="no pipes with names")
+def test_pipes_are_not_waited_for(tmp_path: Path) -> None:
+    write(tmp_path, {"good.py": GOOD})
+    os.mkfifo(tmp_path / ".gitignore")
+    os.mkfifo(tmp_path / "requirements.txt")
+    os.mkfifo(tmp_path / "pipe.py")
+    assert [p.path for p in scan(request(tmp_path)).problems] == [".gitignore"]
+    with pytest.raises(reader.Unreadable, match="is no ordinary file"):
+        Sources(tmp_path).read("pipe.py")
+
+
+def test_a_file_that_vanishes_is_told(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    write(tmp_path, {"good.py": GOOD, "gone.py": GOOD})
+    real = Sources.read
+
+    def read(self: Sources, path: str, limit: int = reader.LARGEST_FILE) -> bytes:
+        (tmp_path / "gone.py").unlink(missing_ok=True)
+        return real(self, path, limit)
+
+    monkeypatch.setattr(Sources, "read", read)
+    report = scan(request(tmp_path))
+    assert [(p.path, p.message) for p in report.problems] == [
+        ("gone.py", "is gone since the folder was listed: scan again")
+    ]
+    assert len(report.findings) == 1
+
+
 def test_nothing_is_executed(tmp_path: Path) -> None:
     trap = "from pathlib import Path\nPath(__file__).with_name('executed').touch()\n"
     files: dict[str, str | bytes] = {
@@ -217,6 +266,13 @@ def test_encodings_and_line_ends_survive_a_round_trip() -> None:
     for data in (b"\xef\xbb\xbfx = 1\r\n\x0cy = 2", b"# coding: latin-1\ns = '\xe9'\n"):
         text = reader.decode("a.py", data)
         assert text.encode(text.text) == data
+
+
+def test_what_does_not_come_back_byte_for_byte_is_not_written() -> None:
+    for data in (b"# coding: utf-7\ns = '+AGE-'\n", b"# coding: unicode_escape\ns = '\\x41'\n"):
+        text = reader.decode("a.py", data)
+        with pytest.raises(reader.Unreadable, match="cannot be written back byte for byte in"):
+            text.encode(text.text)
 
 
 def test_a_codemod_that_fails_is_told_and_costs_only_its_fix(tmp_path: Path) -> None:
