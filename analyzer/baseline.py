@@ -7,6 +7,7 @@ from collections.abc import Iterable
 from pathlib import Path
 
 from .findings import Finding
+from .writing import write_whole
 
 VERSION = 1
 
@@ -22,7 +23,7 @@ def write_baseline(path: Path, findings: Iterable[Finding]) -> int:
         How many were written.
     """
     rows = {f.fingerprint: {"rule": f.rule, "path": f.location.path} for f in findings if not f.suppressed}
-    path.write_text(json.dumps({"version": VERSION, "findings": rows}, indent=1, sort_keys=True) + "\n")
+    write_whole(path, (json.dumps({"version": VERSION, "findings": rows}, indent=1, sort_keys=True) + "\n").encode())
     return len(rows)
 
 
@@ -42,5 +43,5 @@ def read_baseline(path: Path) -> frozenset[str]:
     except OSError as error:
         remedy = "write one with --write-baseline"
         raise BadBaseline(f"{path}: baseline cannot be read ({error.strerror}): {remedy}") from None
-    except (ValueError, KeyError, TypeError):
+    except (ValueError, KeyError, TypeError, RecursionError):
         raise BadBaseline(f"{path}: is no baseline: write it anew with --write-baseline") from None

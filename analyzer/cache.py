@@ -65,8 +65,8 @@ class Cache:
             return Memory(
                 digests=dict(data["digests"]),
                 inputs=dict(data["inputs"]),
-                lines=dict(data["lines"]),
-                problems={p: Problem(*row) for p, row in data["problems"].items()},
+                lines={p: _number(count) for p, count in data["lines"].items()},
+                problems={p: _problem(row) for p, row in data["problems"].items()},
                 shape=data["shape"],
                 checked={p: _checked(row) for p, row in data["checked"].items()},
                 consulted={p: dict(row) for p, row in data["consulted"].items()},
@@ -108,7 +108,8 @@ class Cache:
         if self.folder is None:
             return {}
         try:
-            data = json.loads((self.folder / name).read_bytes())
+            path = self.folder / name
+            data = json.loads(path.read_bytes()) if path.is_file() else {}
         except (OSError, ValueError, RecursionError):
             return {}
         return data if isinstance(data, dict) else {}
@@ -193,7 +194,24 @@ def _checked_row(checked: Checked) -> dict[str, Any]:
 
 def _checked(row: Mapping[str, Any]) -> Checked:
     findings = tuple(_finding(f) for f in row["findings"])
-    return Checked(row["path"], findings, tuple(Problem(*p) for p in row["problems"]))
+    return Checked(row["path"], findings, tuple(_problem(p) for p in row["problems"]))
+
+
+def _problem(row: list[Any]) -> Problem:
+    path, message, line = row
+    return Problem(_text(path), _text(message), _number(line))
+
+
+def _number(value: object) -> int:
+    if not isinstance(value, int):
+        raise TypeError("no number, so not what was stored")
+    return value
+
+
+def _text(value: object) -> str:
+    if not isinstance(value, str):
+        raise TypeError("no text, so not what was stored")
+    return value
 
 
 def _finding_row(f: Finding) -> dict[str, Any]:
@@ -237,12 +255,12 @@ def _finding(row: Mapping[str, Any]) -> Finding:
         code=row["code"],
         level=Level(row["level"]),
         confidence=Confidence(row["confidence"]),
-        location=Location(*row["location"]),
-        message=row["message"],
-        symptom=row["symptom"],
-        evidence=tuple(Evidence(*e) for e in row["evidence"]),
-        scope=row["scope"],
-        subject=row["subject"],
+        location=Location(_text(row["location"][0]), *map(_number, row["location"][1:])),
+        message=_text(row["message"]),
+        symptom=_text(row["symptom"]),
+        evidence=tuple(Evidence(_text(path), _number(line), _text(note)) for path, line, note in row["evidence"]),
+        scope=_text(row["scope"]),
+        subject=_text(row["subject"]),
         no_fix=row["no_fix"],
         repair=row["repair"],
         fix=None
@@ -252,4 +270,4 @@ def _finding(row: Mapping[str, Any]) -> Finding:
 
 
 def _pair(row: list[int]) -> tuple[int, int]:
-    return row[0], row[1]
+    return _number(row[0]), _number(row[1])

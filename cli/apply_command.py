@@ -18,18 +18,20 @@ from . import exits
 from .formats.diff import unified
 from .options import Asked, find_rule, progress_bar, request_of, scan_options
 from .places import journal_folder, verdicts_file
-from .terminal import put, stdout_is_colored
+from .terminal import one_line, put, stdout_is_colored
 from .verdicts import verdict_lines
 
 
 @dataclass
 class Outcome:
-    """What one apply did, over all its rules. ``failure`` is what ended it early.
+    """What one apply did, over all its rules. ``failure`` is what ended it early, ``unwritten`` are findings with a fix
+    that could not be put on disk.
 
     ``copied`` are configurations whose mended text was written beside them, ``silent`` the copies without reasons.
     """
 
     fixed: list[Finding] = field(default_factory=list)
+    unwritten: list[Finding] = field(default_factory=list)
     refused: list[tuple[Finding, str]] = field(default_factory=list)
     problems: list[Problem] = field(default_factory=list)
     paths: set[str] = field(default_factory=set)
@@ -210,13 +212,16 @@ def _write(request: Request, mended: Mended, outcome: Outcome) -> set[str]:
     try:
         written = write_changes(request.root, mended.changes, journal_folder(request.root))
     except OSError as error:
-        exits.fail(f"nothing was changed: the record for `mlfix undo` cannot be written: {error.strerror}")
+        remedy = "set MLFIX_STATE_DIR to a folder that takes it"
+        exits.fail(f"nothing was changed: the record for `mlfix undo` cannot be written: {error.strerror}: {remedy}")
     outcome.problems += written.problems
     outcome.paths |= set(written.paths)
     for finding in mended.applied:
         assert finding.fix is not None
         if {outcome.copied.get(e.path, e.path) for e in finding.fix.edits} <= set(written.paths):
             outcome.fixed.append(finding)
+        else:
+            outcome.unwritten.append(finding)
     return set(written.paths)
 
 
@@ -224,18 +229,18 @@ def _tell(outcome: Outcome, last: Mended, offer_unsafe: bool) -> None:
     for finding in outcome.fixed:
         assert finding.fix is not None
         place = finding.location
-        click.echo(f"fixed {place.path}:{place.line}: {finding.rule}: {finding.fix.title}")
+        click.echo(one_line(f"fixed {place.path}:{place.line}: {finding.rule}: {finding.fix.title}"))
     for path, copy in outcome.copied.items():
         if copy in outcome.paths:
             why = ", without the reasons: its format has no place for comments" if copy in outcome.silent else ""
-            click.echo(f"wrote {copy} beside {path}, which stays as it is{why}")
+            click.echo(one_line(f"wrote {copy} beside {path}, which stays as it is{why}"))
         elif not any(p.path == copy for p in outcome.problems):
             click.echo(f"{copy} is there already, as it would be written")
     _tell_refused(outcome.refused)
     for problem in [*outcome.problems, *last.report.problems]:
         line = f":{problem.line}" if problem.line else ""
-        click.echo(f"mlfix: error: {problem.path}{line}: {problem.message}", err=True)
-    left = last.report.findings
+        click.echo(one_line(f"mlfix: error: {problem.path}{line}: {problem.message}"), err=True)
+    left = [*last.report.findings, *outcome.unwritten]
     click.echo(f"{len(outcome.fixed)} fixed in {_files(outcome.paths)}, {len(left)} left", err=True)
     waiting = sum(f.fix is not None and f.fix.applicability is Applicability.UNSAFE for f in left)
     if waiting and offer_unsafe:
@@ -251,7 +256,8 @@ def _tell(outcome: Outcome, last: Mended, offer_unsafe: bool) -> None:
 
 def _tell_refused(refused: Sequence[tuple[Finding, str]]) -> None:
     for finding, reason in refused:
-        click.echo(f"not fixed {finding.location.path}:{finding.location.line}: {finding.rule}: {reason}", err=True)
+        place = finding.location
+        click.echo(one_line(f"not fixed {place.path}:{place.line}: {finding.rule}: {reason}"), err=True)
 
 
 def _files(paths: set[str]) -> str:

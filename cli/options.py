@@ -16,6 +16,7 @@ from ..analyzer.baseline import BadBaseline, read_baseline
 from ..analyzer.checking import Codemod
 from ..analyzer.engine import Progress, Request
 from ..analyzer.findings import Confidence, Level
+from ..analyzer.project.files import is_pattern
 from ..analyzer.project.settings import BadSettings, Settings, load_settings
 from ..analyzer.rule import Rule
 from ..codemods import Tidy, all_codemods, pattern_codemod
@@ -171,6 +172,9 @@ def _settings(asked: Asked, target: Target) -> Settings:
         settings = load_settings(target.root, asked.config)
     except BadSettings as error:
         fail(str(error))
+    for pattern in asked.exclude:
+        if not is_pattern(pattern):
+            fail(f"--exclude: {pattern!r} is no pattern in .gitignore syntax: correct or remove it")
     return replace(
         settings,
         level=Level(asked.level) if asked.level else settings.level,

@@ -12,6 +12,7 @@ from ..analyzer.project.files import is_left_out
 from ..analyzer.project.settings import Settings, find_root
 from .exits import fail
 
+_LONGEST_SHOWN = 200
 _PROJECT_MARKS = (".git", "pyproject.toml", "setup.py", "setup.cfg", "mlfix.toml", ".mlfix.toml")
 # A folder with one of these is a project when it is named itself; above it they may be somebody else's.
 _OWN_MARKS = (*_PROJECT_MARKS, "requirements.txt", "environment.yml", "Pipfile")
@@ -31,11 +32,7 @@ def target_of(paths: Sequence[Path]) -> Target:
     One folder: the nearest folder at or above it that looks like a project, reported on from the given folder down.
     Files, or several paths: the git repository (or configured project) around them all; the paths filter the report.
     """
-    full = [p.absolute() for p in paths or [Path()]]
-    for path, given in zip(full, paths or [Path()], strict=True):
-        if not path.exists():
-            fail(f"{given}: no such file or folder")
-    real = [p.resolve() for p in full]
+    real = [_existing(p) for p in paths or [Path()]]
     if len(real) == 1 and real[0].is_dir():
         root = _project_above(real[0])
         inner = real[0].relative_to(root).as_posix()
@@ -45,6 +42,17 @@ def target_of(paths: Sequence[Path]) -> Target:
         root = find_root(Path(os.path.commonpath([p if p.is_dir() else p.parent for p in real])))
     only = tuple(dict.fromkeys(p.relative_to(root).as_posix() for p in real))
     return Target(root, None if "." in only else only)
+
+
+def _existing(given: Path) -> Path:
+    try:
+        path = given.absolute()
+        if path.is_file() or path.is_dir():
+            return path.resolve()
+        fail(f"{given}: is neither a file nor a folder" if path.exists() else f"{given}: no such file or folder")
+    except (OSError, ValueError) as error:  # a name that the system does not take, a working folder that is gone
+        shown = str(given) if len(str(given)) < _LONGEST_SHOWN else f"{str(given)[:_LONGEST_SHOWN]}..."
+        fail(f"{shown}: cannot be looked at: {getattr(error, 'strerror', None) or error}")
 
 
 def _project_above(folder: Path) -> Path:

@@ -3,9 +3,11 @@
 from __future__ import annotations
 
 import io
+import os
 import sys
 import traceback
 from collections.abc import Sequence
+from pathlib import Path
 
 import click
 
@@ -52,7 +54,13 @@ def _show_usage(error: click.UsageError) -> None:
 
 
 def _print_whatever_the_encoding() -> None:
-    """A character that the terminal's encoding lacks is shown escaped; it must not end the run."""
+    """A character that the terminal's encoding lacks is shown escaped; it must not end the run.
+
+    Nor must a stream that was closed by who started it (``2>&-``), which Python then has none for.
+    """
+    for name, mode in (("stdin", "r"), ("stdout", "w"), ("stderr", "w")):
+        if getattr(sys, name) is None:
+            setattr(sys, name, Path(os.devnull).open(mode, encoding="utf-8"))  # noqa: SIM115 - open to the end
     for stream in (sys.stdout, sys.stderr):
         if isinstance(stream, io.TextIOWrapper):
             stream.reconfigure(errors="backslashreplace")

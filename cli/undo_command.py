@@ -9,6 +9,7 @@ import click
 
 from . import exits
 from .places import journal_folder, target_of
+from .terminal import one_line
 
 
 @click.command("undo")
@@ -24,7 +25,7 @@ def command(path: Path | None) -> None:
         exits.fail(str(error))
     for name in written.paths:
         was_made = not (root / name).exists()
-        click.echo(f"removed {name}, which the apply had made" if was_made else f"put back {name}")
+        click.echo(one_line(f"removed {name}, which the apply had made" if was_made else f"put back {name}"))
     for problem in written.problems:
-        click.echo(f"mlfix: error: {problem.path}: {problem.message}", err=True)
+        click.echo(one_line(f"mlfix: error: {problem.path}: {problem.message}"), err=True)
     sys.exit(exits.FAILED if written.problems else exits.CLEAN)

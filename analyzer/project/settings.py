@@ -13,6 +13,7 @@ from typing import Any
 from packaging.specifiers import InvalidSpecifier, SpecifierSet
 
 from ..findings import Confidence, Level
+from .files import is_pattern
 
 if sys.version_info >= (3, 11):
     import tomllib
@@ -90,6 +91,8 @@ def load_settings(root: Path, config: Path | None = None) -> Settings:
 def _settings_file(folder: Path) -> Path | None:
     for name in FILE_NAMES:
         path = folder / name
+        if path.is_symlink() and not path.exists() and name != "pyproject.toml":
+            return path  # a link to nowhere is told when it is read, instead of running with other settings
         if path.is_file() and (name != "pyproject.toml" or b"[tool.mlfix" in _bytes(path)):
             return path
     return None
@@ -104,13 +107,15 @@ def _bytes(path: Path) -> bytes:
 
 def _table(path: Path) -> dict[str, Any]:
     try:
-        data = tomllib.loads(path.read_text(encoding="utf-8"))
+        data: Any = tomllib.loads(path.read_text(encoding="utf-8-sig"))
     except OSError as error:
         raise BadSettings(f"{path}: cannot be read: {error.strerror}") from None
     except (tomllib.TOMLDecodeError, UnicodeDecodeError) as error:
         raise BadSettings(f"{path}: is no valid TOML: {error}") from None
-    if path.name == "pyproject.toml":
-        data = data.get("tool", {}).get("mlfix", {})
+    except RecursionError:
+        raise BadSettings(f"{path}: is no valid TOML: it nests too deeply") from None
+    for name in ("tool", "mlfix") if path.name == "pyproject.toml" else ():
+        data = data.get(name, {}) if isinstance(data, dict) else data
     if not isinstance(data, dict):
         raise BadSettings(f"{path}: [tool.mlfix] must be a table")
     return data
@@ -134,10 +139,14 @@ def _value(key: str, value: Any, path: Path) -> Any:  # noqa: ANN401 - TOML hold
     if key in ("select", "ignore", "exclude", "rules"):
         if not (isinstance(value, list) and all(isinstance(v, str) for v in value)):
             raise wrong("a list of strings")
+        for pattern in value if key == "exclude" else ():
+            _check_pattern(pattern, f"{path}: {key}")
         return tuple(value)
     if key == "per-file-ignores":
         if not isinstance(value, dict) or not all(isinstance(v, list) for v in value.values()):
             raise wrong("a table of pattern to list of rules")
+        for pattern in value:
+            _check_pattern(pattern, f"{path}: {key}")
         return {pattern: tuple(map(str, rules)) for pattern, rules in value.items()}
     if key in ("level", "confidence"):
         kind = Level if key == "level" else Confidence
@@ -170,6 +179,11 @@ def _value(key: str, value: Any, path: Path) -> Any:  # noqa: ANN401 - TOML hold
         except InvalidSpecifier:
             raise wrong("a version range such as '>=2.1,<2.4'") from None
     return value
+
+
+def _check_pattern(pattern: str, where: str) -> None:
+    if not is_pattern(pattern):
+        raise BadSettings(f"{where}: {pattern!r} is no pattern in .gitignore syntax: correct or remove it")
 
 
 def _limits(value: object, wrong: Callable[[str], BadSettings]) -> dict[str, dict[str, Any]]:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from ...analyzer.engine import Report, Request
+from ..terminal import one_line
 
 
 def render(report: Report, request: Request) -> str:
@@ -11,4 +12,4 @@ def render(report: Report, request: Request) -> str:
     for f in report.findings:
         place = f.location
         lines.append(f"{place.path}:{place.line}:{place.column}: {f.label} [{f.level}] {f.message}")
-    return "".join(f"{line}\n" for line in lines)
+    return "".join(f"{one_line(line)}\n" for line in lines)

@@ -13,6 +13,7 @@ from ...analyzer.findings import Finding
 from ...analyzer.source.reader import Sources, Unreadable, decode
 
 _CONTEXT = 3
+_ESCAPES = {ord('"'): '\\"', ord("\\"): "\\\\", ord("\n"): "\\n", ord("\t"): "\\t"}
 
 
 def unified(texts: Mapping[str, tuple[str, str]], color: bool = False, context: int = _CONTEXT) -> str:
@@ -46,12 +47,22 @@ def finding_diff(
 
 
 def _file(path: str, old: str, new: str, color: bool, context: int) -> Iterable[str]:
-    # The tab ends a name that holds spaces, for patch as for git.
-    name = f"{path}\t" if " " in path else path
-    lines = difflib.unified_diff(_lines(old), _lines(new), f"a/{name}", f"b/{name}", n=context)
+    lines = difflib.unified_diff(_lines(old), _lines(new), _named(f"a/{path}"), _named(f"b/{path}"), n=context)
     for line in lines:
         whole = line if line.endswith("\n") else f"{line}\n\\ No newline at end of file\n"
         yield click.style(whole, fg=_color(line)) if color else whole
+
+
+def _named(path: str) -> str:
+    """A name as git writes it, and patch reads it: one that would break the line stands in quotes as C has them."""
+    if not path.isprintable():
+        return '"' + "".join(_ESCAPES.get(b) or (chr(b) if 32 <= b < 127 else f"\\{b:03o}") for b in _bytes(path)) + '"'
+    # The tab ends a name that holds spaces.
+    return f"{path}\t" if " " in path else path
+
+
+def _bytes(path: str) -> bytes:
+    return path.encode(errors="surrogateescape")
 
 
 def _lines(text: str) -> list[str]:

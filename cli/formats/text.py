@@ -13,6 +13,7 @@ from rich.text import Text
 from ...analyzer.engine import Report, Request
 from ...analyzer.findings import Applicability, Confidence, Finding, Level
 from ...analyzer.source.reader import LINE_END
+from ..terminal import one_line, steady
 from .diff import finding_diff
 from .summary import summary
 
@@ -85,7 +86,7 @@ def _frame(console: Console, finding: Finding, root: Path) -> None:
     gutter = len(str(last))
     for number in range(first, last + 1):
         mark = ">" if number == place.line else " "
-        console.print(Text.assemble((f"  {mark} {number:{gutter}} | ", "dim"), lines[number - 1].expandtabs(4)))
+        console.print(Text.assemble((f"  {mark} {number:{gutter}} | ", "dim"), steady(lines[number - 1].expandtabs(4))))
         if number == place.line:
             before = lines[number - 1][: place.column - 1].expandtabs(4)
             end = place.end_column if place.end_line == place.line else len(lines[number - 1]) + 1
@@ -105,7 +106,7 @@ def _fix(console: Console, finding: Finding, root: Path) -> None:
         style = (
             {"+": "green", "-": "red", "@": "cyan"}.get(line[:1], "") if not line.startswith(("+++", "---")) else "dim"
         )
-        console.print(Text(f"    {line}".rstrip(), style=style))
+        console.print(Text(f"    {steady(line)}".rstrip(), style=style))
 
 
 @cache
@@ -119,6 +120,6 @@ def _lines(path: Path) -> list[str]:
 def _shown(root: Path, path: str) -> str:
     """A path as the user can open it: from the current folder where it lies below, else from the root."""
     try:
-        return (root / path).relative_to(Path.cwd()).as_posix()
-    except ValueError:
-        return path
+        return one_line((root / path).relative_to(Path.cwd()).as_posix())
+    except (ValueError, OSError):  # elsewhere, or in a folder that is gone
+        return one_line(path)
