@@ -339,6 +339,10 @@ def predict(loader):
 """,
         "inference: no loss is computed",
     ),
+    Valid(
+        _CONSISTENCY.format(pair="predicted, target=torch.ones(8, 10).cuda()"),
+        "a target in float32 makes the loss float32, by whatever name it is given",
+    ),
     Valid(_INSIDE_FIXED, "the loss is computed outside of autocast, on inputs in float32"),
 )
 
@@ -391,6 +395,12 @@ class Head:
         at=[("train.py", 24)],
         fixed=_TRAIN.format(logits="logits.float()"),
         why="in training, and in bfloat16",
+    ),
+    Invalid(
+        _TRAIN.format(logits="target=target.cuda(), input=logits").replace(", target.cuda(),", ","),
+        at=[("train.py", 24)],
+        fixed=_TRAIN.format(logits="target=target.cuda(), input=logits.float()").replace(", target.cuda(),", ","),
+        why="by name, in another order",
     ),
     Invalid(
         _CONSISTENCY.format(pair="predicted.softmax(dim=1), wanted.softmax(dim=1)"),

@@ -98,6 +98,10 @@ def test_inside(body: str, kind: str) -> None:
         ("out = F.mse_loss(a, torch.ones(3))", "float32"),
         ("out = F.mse_loss(a, h)", "float16"),
         ("out = F.mse_loss(a, y)", "unknown"),
+        ("out = criterion(input=a, target=y)", "float16"),
+        ("out = F.mse_loss(a, target=torch.ones(3))", "float32"),
+        ("out = F.mse_loss(target=torch.ones(3), input=a)", "float32"),
+        ("out = F.cross_entropy(target=y, input=a)", "float16"),
         ("out = a.exp().sum()", "float16"),
     ],
 )

@@ -17,7 +17,7 @@ from ..values.flow import Flow
 from ..values.frames import Frame, Known, Operand, Source
 from ..values.functions import own_calls, own_nodes, returned
 from .ambient import Ambient, ambients, opens_autocast
-from .operations import Operations
+from .operations import Operations, tensors_given
 from .precision import Number, Precision
 from .values import Precisions
 
@@ -128,14 +128,13 @@ class LowerLosses:
         best = next((k for k in lower if k.what.is_sure), lower[0])
         call = op.node
         assert isinstance(call, ast.Call)
-        inputs = tuple(a for a in call.args if self._is_lower(op.sub(a)))
+        given = tensors_given(call) if is_torch else _all_given(call)
+        inputs = tuple(a for a in given if self._is_lower(op.sub(a)))
         if not inputs or _is_widened(op):
             return None
         return LowerLoss(op, Where.AFTER, best, inputs, is_torch, len(known) > len(lower))
 
     def _is_lower(self, op: Operand) -> bool:
-        if isinstance(op.node, ast.Starred):
-            return False
         return any(k.what.number is Number.LOWER for k in Precisions(self.flow, self.operations).evaluate(op))
 
     def _by_hand(self, op: Operand) -> LowerLoss | None:
@@ -250,9 +249,14 @@ def _block(op: Operand) -> ast.AST:
     return child
 
 
+def _all_given(call: ast.Call) -> list[ast.expr]:
+    """What a call is given, by place or by any name."""
+    return [*(a for a in call.args if not isinstance(a, ast.Starred)), *(k.value for k in call.keywords if k.arg)]
+
+
 def _takes_tensors(node: ast.expr) -> bool:
-    """Whether a call is given something by its place that may be a tensor."""
-    return isinstance(node, ast.Call) and not all(isinstance(a, (ast.Constant, ast.Starred)) for a in node.args)
+    """Whether a call is given something that may be a tensor."""
+    return isinstance(node, ast.Call) and not all(isinstance(a, ast.Constant) for a in _all_given(node))
 
 
 def _says_loss(name: str) -> bool:

@@ -2,9 +2,23 @@
 
 from __future__ import annotations
 
+import ast
 from collections.abc import Mapping
 from enum import Enum
 from typing import NamedTuple
+
+# What torch calls the tensors that its losses and operations take, in the order that it takes them
+# (torch-2.13.0: torch/nn/functional.py, torch/_torch_docs.py).
+_TENSORS = ("input", "input1", "anchor", "input2", "other", "mat2", "positive", "target", "negative")
+
+
+def tensors_given(call: ast.Call) -> list[ast.expr]:
+    """What an operation of torch is given: by place, and then by the name of a tensor, in its order."""
+    places = [a for a in call.args if not isinstance(a, ast.Starred)]
+    if not call.keywords:
+        return places
+    named = {k.arg: k.value for k in call.keywords}
+    return [*places, *(named[name] for name in _TENSORS if name in named)]
 
 
 class Behaviour(Enum):

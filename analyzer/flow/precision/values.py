@@ -14,7 +14,7 @@ from ..values.flow import Flow
 from ..values.frames import Known, Operand
 from .ambient import Ambient, ambients
 from .contexts import LOWER_TYPES, Types
-from .operations import Behaviour, Operations
+from .operations import Behaviour, Operations, tensors_given
 from .precision import EXACT, NUMBER, UNKNOWN, Number, Precision, promoted
 
 _SINGLE = frozenset({"mean", "sum", "prod", "max", "min", "norm", "std", "var", "median", "trace", "dot"})
@@ -149,7 +149,7 @@ class Precisions(Evaluator[Precision]):
             return [Known(NUMBER)] if called.startswith(_NUMBERS) else []
         if name in _MAKERS or name in _COUNTS:
             return self._new(op, node, name)
-        return self._operation(op, name, [op.sub(a) for a in node.args if not isinstance(a, ast.Starred)])
+        return self._operation(op, name, [op.sub(a) for a in tensors_given(node)])
 
     def _builtin(self, op: Operand, node: ast.Call, name: str) -> list[Known[Precision]]:
         if name == "sum" and node.args:
@@ -265,7 +265,7 @@ class Precisions(Evaluator[Precision]):
 
     def _of_value(self, op: Operand, node: ast.Call) -> list[Known[Precision]] | None:
         """A call of a value: a layer, network or loss by what it is made of; else a network that is out of sight."""
-        given = [op.sub(a) for a in node.args if not isinstance(a, ast.Starred)]
+        given = [op.sub(a) for a in tensors_given(node)]
         made = Constructions(self.flow).evaluate(op.sub(node.func))
         found: list[Known[Precision]] = []
         for one in made:
