@@ -90,7 +90,8 @@ def command(
         _show(request, mend(request, consent), write_copy, exit_zero)
     _check_git(request, commit, allow_dirty)
     outcome, last = _apply_and_commit(request, consent) if commit else _apply(request, consent, write_copy)
-    _tell(outcome, last, offer_unsafe=not interactive)
+    # Asked for already, what is left of them was refused.
+    _tell(outcome, last, offer_unsafe=not (interactive or unsafe or asked.rules))
     sys.exit(_exit_code(outcome, last, exit_zero, exit_non_zero_on_fix))
 
 

@@ -42,6 +42,28 @@ def test_unsafe_fixes_need_consent(empty: Place, options: list[str]) -> None:
     assert b"torch.odd" in empty.read("c.py"), "advice is never written"
 
 
+def test_an_unsafe_fix_that_was_refused_is_not_offered_again(empty: Place, monkeypatch: pytest.MonkeyPatch) -> None:
+    stubborn = """from mlfix.analyzer.findings import Applicability, Edit, Fix
+from toy_rules import OldCall as Base
+
+class Stubborn(Base):
+    name, code = "stubborn", "TOY301"
+
+def fix(finding, project):
+    module = project.module(finding.location.path)
+    return Fix(Applicability.UNSAFE, "add a comment", (Edit(module.path, (1, 1), (1, 1), "# mended\\n"),))
+"""
+    monkeypatch.syspath_prepend(str(empty.root))
+    empty.write({"stubborn.py": stubborn, "mlfix.toml": 'rules = ["stubborn"]\nexclude = ["stubborn.py"]\n'})
+    empty.write({"a.py": "import torch\ntorch.old(1)\n"})
+    result = empty.mlfix("apply", "--unsafe")
+    assert result.stderr.splitlines() == [
+        "not fixed a.py:2: stubborn: stubborn is still found in a.py after the fix",
+        "0 fixed in 0 files, 1 left",
+    ]
+    assert empty.read("a.py") == b"import torch\ntorch.old(1)\n"
+
+
 def test_all_fixed_ends_with_0_and_a_second_time_nothing_is_left_to_do(place: Place) -> None:
     assert place.mlfix("apply", "--all").exit_code == 0
     before = place.contents()
