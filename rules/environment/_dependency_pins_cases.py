@@ -342,6 +342,21 @@ dependencies = ["torch==1.13.0"]
     ),
     Invalid(
         {
+            "requirements.txt": "torch==2.2.2\ntorchvision==0.17.2\ntimm==1.0.14\n",
+            "docker/Dockerfile": "FROM pytorch/pytorch:2.5.1-cuda12.4-cudnn9-runtime\nCOPY . /app\n",
+            "train.py": _PLAIN,
+        },
+        [("requirements.txt", 1)],
+        {
+            "requirements.txt": "torch==2.5.1\ntorchvision==0.20.1\ntimm==1.0.14\n",
+            "docker/Dockerfile": "FROM pytorch/pytorch:2.5.1-cuda12.4-cudnn9-runtime\nCOPY . /app\n",
+            "train.py": _PLAIN,
+        },
+        Confidence.MEDIUM,
+        why="the image has another torch; torchvision goes along",
+    ),
+    Invalid(
+        {
             "requirements.txt": "kornia==0.6.0\n",
             "setup.py": 'from setuptools import setup\n\nsetup(name="n", install_requires=["kornia==0.6.9"])\n',
             "Dockerfile": "FROM python:3.9\nRUN pip install kornia==0.6.9\n",

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from typing import Any, ClassVar
 
 from packaging.specifiers import SpecifierSet
@@ -186,10 +186,7 @@ class DependencyPins(Rule):
             reason = "one of them is wrong, and which one the files do not say"
             target = _range(high)
             if len(others) == 1 and target.lower is not None and _range(low).is_exact and low.name != "python":
-                try:
-                    edits, reason = [raised(project, low, target.lower)], ""
-                except NoPin as error:
-                    reason = str(error)
+                edits, reason = _raise_to(project, low, target)
             yield self._finding(low, message, evidence, confidence, edits, reason)
 
     def _finding(
@@ -301,15 +298,34 @@ def _edits(
         if places.intersection(demand.view.range.spoken_by) and any(not need.is_amp for need in demand.needs):
             needs[demand.view.package] = max(need.first for need in demand.needs if not need.is_amp)
     try:
-        found = nearest(pins, needs, python or _python(project, places))
-        return [
-            raised(project, one, found[package])
-            for package, stated in pins.statements.items()
-            for one in stated
-            if not _range(one).admits(found[package])
-        ], ""
+        return _raised_to(project, pins, nearest(pins, needs, python or _python(project, places))), ""
     except NoPin as reason:
         return [], str(reason)
+
+
+def _raise_to(project: Project, pin: Requirement, target: Range) -> tuple[list[SpecifierEdit], str]:
+    """The edits that raise a pin to the start of a range, and what is pinned beside it where that goes along."""
+    assert target.lower is not None
+    pins = _pins_of(project, pin.path)
+    try:
+        if pin not in pins.statements.get(pin.name, ()) or target.lower.local:
+            return [raised(project, pin, target.lower)], ""
+        found = nearest(pins, {pin.name: target.lower}, _python(project, {pin}))
+        if not target.admits(found[pin.name]):
+            raise NoPin(f"no {pin.name} in `{target.specifier}` goes with what {pin.path} pins beside it")
+        return _raised_to(project, pins, found), ""
+    except NoPin as reason:
+        return [], str(reason)
+
+
+def _raised_to(project: Project, pins: Pins, found: Mapping[str, Version]) -> list[SpecifierEdit]:
+    """The edits of the pins that do not admit the releases found for them."""
+    return [
+        raised(project, one, found[package])
+        for package, stated in pins.statements.items()
+        for one in stated
+        if not _range(one).admits(found[package])
+    ]
 
 
 def _python(project: Project, places: set[Requirement]) -> Range | None:
