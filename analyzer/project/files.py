@@ -19,6 +19,7 @@ ALWAYS_EXCLUDED = frozenset(
 _PACKAGING = (".egg-info", ".dist-info")
 """Endings of folders that an installer writes from what the repository states."""
 _ENVIRONMENT_MARK = "pyvenv.cfg"
+_MOST_FOLDERS = 150
 _LARGEST_GITIGNORE = 1_000_000
 _MOST_BAD_LINES = 3
 
@@ -63,6 +64,10 @@ def _walk(
     respect: bool,
     found: Discovery,
 ) -> None:
+    if folder.count("/") >= _MOST_FOLDERS:
+        message = f"lies over {_MOST_FOLDERS} folders deep and is not looked into: exclude it, or scan it by itself"
+        found.problems.append(Problem(folder, message))
+        return
     try:
         with os.scandir(root / folder if folder else root) as listing:
             entries = sorted(listing, key=lambda e: e.name)

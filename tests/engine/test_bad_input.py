@@ -192,6 +192,14 @@ def test_pipes_are_not_waited_for(tmp_path: Path) -> None:
         Sources(tmp_path).read("pipe.py")
 
 
+def test_endless_folders_are_left_and_told(tmp_path: Path) -> None:
+    write(tmp_path, {"good.py": GOOD, "/".join("d" * 160) + "/deep.py": GOOD})
+    report = scan(request(tmp_path))
+    [problem] = report.problems
+    assert problem.path == "/".join("d" * 151) and "lies over 150 folders deep" in problem.message
+    assert len(report.findings) == 1
+
+
 def test_a_file_that_vanishes_is_told(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     write(tmp_path, {"good.py": GOOD, "gone.py": GOOD})
     real = Sources.read
