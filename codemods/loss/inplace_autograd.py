@@ -42,6 +42,10 @@ def fix(finding: Finding, project: Project) -> Fix:
     if kind == "weight":
         edits = _without_gradient(module, _statement(module, repair))
         return Fix(Applicability.SAFE, "change the weight where autograd does not record", tuple(edits))
+    if kind == "view":
+        start, end = repair["name"]
+        edit = replace_span(module, start, end, f"{module.text[start:end]}.detach()")
+        return Fix(Applicability.SAFE, "change the weight where autograd does not record", (edit,))
     if kind == "copy":
         statement = _statement(module, repair)
         edit = insert_before(module, statement, f"{repair['name']} = {repair['name']}.clone()")

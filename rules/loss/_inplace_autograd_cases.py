@@ -146,6 +146,146 @@ def fit(features, target):
     loss.backward()
 """
 
+_PRIOR = """\
+import math
+
+import torch
+import torch.nn as nn
+
+
+class Detector(nn.Module):
+    def __init__(self, widths, anchors, classes):
+        super().__init__()
+        self.anchors = anchors
+        self.heads = nn.ModuleList(nn.Conv2d(w, anchors * (classes + 5), 1) for w in widths)
+        self.set_priors(0.01)
+
+    def set_priors(self, share):
+        for head in self.heads:
+            prior = {view}
+            {write}
+            head.bias = torch.nn.Parameter(prior.view(-1), requires_grad=True)
+
+    def forward(self, features):
+        return [head(f) for head, f in zip(self.heads, features)]
+"""
+_VIEWED = "head.bias.view(self.anchors, -1)"
+_WORDS = """\
+import torch.nn as nn
+
+
+class Tagger(nn.Module):
+    def __init__(self, words, size, tags):
+        super().__init__()
+        self.embedding = nn.Embedding(words, size)
+        self.scores = nn.Linear(size, tags)
+
+    def forward(self, tokens):
+        return self.scores(self.embedding(tokens))
+"""
+_LOADED = """\
+import torch
+
+from tagger import Tagger
+
+
+def main(args):
+    vectors = torch.load(args.vectors)
+    model = Tagger(*vectors.shape, args.tags)
+{write}
+    optimizer = torch.optim.Adam(model.parameters())
+    for tokens, tags in torch.load(args.data):
+        loss = torch.nn.functional.cross_entropy(model(tokens), tags)
+        optimizer.zero_grad()
+        loss.backward()
+        optimizer.step()
+"""
+_POSITIONS = """\
+import torch
+import torch.nn as nn
+
+
+class Encoder(nn.Module):
+    def __init__(self, dim, depth):
+        super().__init__()
+        self.positions = {layer}
+        self.blocks = nn.ModuleList(nn.TransformerEncoderLayer(dim, 8) for _ in range(depth))
+
+    def forward(self, frames):
+        x = frames * 0.5
+        where = self.positions({given})
+        where = where.transpose(1, 2)
+        {write}
+        for block in self.blocks:
+            x = block(x)
+        return x
+
+
+def fit(loader, criterion):
+    net = Encoder(256, 6)
+    optimizer = torch.optim.Adam(net.parameters())
+    for frames, targets in loader:
+        loss = criterion(net(frames), targets)
+        optimizer.zero_grad()
+        loss.backward()
+        optimizer.step()
+"""
+_CONV = "nn.Conv1d(dim, dim, 31, padding=15)"
+_MIXED = """\
+import torch
+import torch.nn as nn
+
+
+class Mix(nn.Module):
+    def __init__(self, dim):
+        super().__init__()
+        self.quarters = nn.Conv2d(dim, dim, 3, padding=1)
+        self.out = nn.Conv2d(dim, dim, 1)
+
+    def forward(self, features):
+        x = features.flip(-1)
+        mixed = self.quarters(x)
+        {alias}
+        half = x.size(2) // 2
+        swapped[:, :, :half] = mixed[:, :, half:]
+        return self.out(swapped)
+
+
+def fit(loader, criterion):
+    net = Mix(64)
+    optimizer = torch.optim.SGD(net.parameters(), 0.1)
+    for features, targets in loader:
+        loss = criterion(net(features), targets)
+        optimizer.zero_grad()
+        loss.backward()
+        optimizer.step()
+"""
+_FUSE = """\
+import torch
+import torch.nn as nn
+
+
+class Fuse(nn.Module):
+    def __init__(self, dim):
+        super().__init__()
+        self.lateral = nn.Sequential(nn.Conv2d(dim, dim, 1), nn.BatchNorm2d(dim){last})
+        self.smooth = nn.Conv2d(dim, dim, 3, padding=1)
+
+    def forward(self, fine, coarse):
+        fused = self.lateral(fine)
+        {write}
+        return self.smooth(fused)
+
+
+def fit(loader, criterion):
+    net = Fuse(64)
+    optimizer = torch.optim.SGD(net.parameters(), 0.1)
+    for fine, coarse, targets in loader:
+        loss = criterion(net(fine, coarse), targets)
+        optimizer.zero_grad()
+        loss.backward()
+        optimizer.step()
+"""
 VALID = (
     Valid(
         """\
@@ -167,6 +307,53 @@ class SoftBins(nn.Module):
         return self.binner(scores.unsqueeze(1)).clamp(min=0)
 """,
         "a layer's weight is set to one that is not trained",
+    ),
+    Valid(
+        _POSITIONS.format(layer=_CONV, given="x.transpose(1, 2)", write="x = x + where"),
+        "the sum is another tensor",
+    ),
+    Valid(
+        _POSITIONS.format(layer=_CONV, given="x.transpose(1, 2).clone()", write="x += where"),
+        "the convolution is given a copy",
+    ),
+    Valid(_MIXED.format(alias="swapped = x.clone()"), "a copy, not the convolution's input"),
+    Valid(_MIXED.format(alias="swapped = mixed"), "a convolution does not need its result"),
+    Valid(_FUSE.format(last="", write="fused += coarse"), "batch norm, the last layer, does not need its result"),
+    Valid(
+        _PRIOR.format(view=_VIEWED, write="prior.data[:, 4] += math.log(share)"),
+        "autograd does not record what is done to the data",
+    ),
+    Valid(
+        _PRIOR.format(view="head.bias.detach().view(self.anchors, -1)", write="prior[:, 4] += math.log(share)"),
+        "the view is of the detached bias",
+    ),
+    Valid(
+        _PRIOR.format(view="head.bias.view(self.anchors, -1).clone()", write="prior[:, 4] += math.log(share)"),
+        "a copy, which is no leaf",
+    ),
+    Valid(
+        _PRIOR.format(view=_VIEWED, write="prior[:, 4] += math.log(share)").replace(
+            "    def set_priors", "    @torch.no_grad()\n    def set_priors"
+        ),
+        "nothing is recorded",
+    ),
+    Valid(
+        {
+            "tagger.py": _WORDS,
+            "train.py": _LOADED.format(
+                write="    with torch.no_grad():\n        model.embedding.weight.copy_(vectors)"
+            ),
+        },
+        "the vectors are loaded while nothing is recorded",
+    ),
+    Valid(
+        {
+            "tagger.py": _WORDS.replace(
+                "size)\n        self.sc", "size)\n        self.embedding.weight.requires_grad = False\n        self.sc"
+            ),
+            "train.py": _LOADED.format(write="    model.embedding.weight.copy_(vectors)"),
+        },
+        "the embedding is frozen by its model",
     ),
     Valid(
         _SIMCLR.format(
@@ -511,6 +698,56 @@ class Tagger(nn.Module):
 )
 
 INVALID = (
+    Invalid(
+        _POSITIONS.format(layer=_CONV, given="x.transpose(1, 2)", write="x += where"),
+        at=[("train.py", 15)],
+        fixed=_POSITIONS.format(layer=_CONV, given="x.transpose(1, 2)", write="x = x + where"),
+        why="the convolution has saved a view of what is changed",
+    ),
+    Invalid(
+        _POSITIONS.format(layer=f"nn.Sequential({_CONV}, nn.GELU())", given="x.transpose(1, 2)", write="x += where"),
+        at=[("train.py", 15)],
+        fixed=_POSITIONS.format(
+            layer=f"nn.Sequential({_CONV}, nn.GELU())", given="x.transpose(1, 2)", write="x = x + where"
+        ),
+        why="the first layer of a sequence is given it",
+    ),
+    Invalid(
+        _MIXED.format(alias="swapped = x"),
+        at=[("train.py", 16)],
+        why="another name of the convolution's input, which the next line does read: its size alone",
+        fixed=_MIXED.format(alias="swapped = x").replace(
+            "        swapped[", "        swapped = swapped.clone()\n        swapped["
+        ),
+    ),
+    Invalid(
+        _FUSE.format(last=", nn.ReLU()", write="fused += coarse"),
+        at=[("train.py", 13)],
+        fixed=_FUSE.format(last=", nn.ReLU()", write="fused = fused + coarse"),
+        why="the last layer of a sequence is a ReLU, which needs its result",
+    ),
+    Invalid(
+        _PRIOR.format(view=_VIEWED, write="prior[:, 4] += math.log(share)"),
+        at=[("train.py", 17)],
+        fixed=_PRIOR.format(view=_VIEWED, write="prior.detach()[:, 4] += math.log(share)"),
+        why="a view of a leaf: the line after makes a parameter of it, so that it is one",
+    ),
+    Invalid(
+        _PRIOR.format(view=_VIEWED, write="prior.fill_(-math.log((1 - share) / share))"),
+        at=[("train.py", 17)],
+        fixed=_PRIOR.format(view=_VIEWED, write="prior.detach().fill_(-math.log((1 - share) / share))"),
+    ),
+    Invalid(
+        {"tagger.py": _WORDS, "train.py": _LOADED.format(write="    model.embedding.weight.copy_(vectors)")},
+        at=[("train.py", 9)],
+        fixed={
+            "tagger.py": _WORDS,
+            "train.py": _LOADED.format(
+                write="    with torch.no_grad():\n        model.embedding.weight.copy_(vectors)"
+            ),
+        },
+        why="the model's class, in another file, makes the layer",
+    ),
     Invalid(
         _LEVELS.format(act="ReLU()", add="+= levels[i + 1]"),
         at=[("train.py", 13)],

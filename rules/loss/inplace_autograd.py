@@ -41,7 +41,8 @@ class InplaceAutograd(Rule):
     value autograd has saved: the result of ``exp``, ``softmax``, ``sigmoid``, ``relu``, ``sqrt``, ``norm`` and the
     like, or what ``log``, ``pow``, a convolution or a norm layer was applied to before. Which operation saves what is a
     table, checked against torch's own derivatives. The value must need a gradient, and what is made of it must reach
-    a ``backward()``, a loss or a model's output. Writes into weights outside of ``no_grad`` are found as well.
+    a ``backward()``, a loss or a model's output. Writes into weights and views of them outside of ``no_grad`` are
+    found, too.
 
     Why it is bad
     -------------
@@ -146,12 +147,17 @@ class InplaceAutograd(Rule):
         node = found.write.node
         statement = module.statement(node)
         planned: dict[str, Any] | str = {"kind": "weight", "statement": _place(statement)}
-        if _shares_line(statement, module) or not isinstance(statement, (ast.Expr, ast.AugAssign, ast.Assign)):
+        if found.is_view:
+            planned = {"kind": "view", "name": module.span(found.name)}
+        elif _shares_line(statement, module) or not isinstance(statement, (ast.Expr, ast.AugAssign, ast.Assign)):
             planned = "the write stands inside of another statement: put it under torch.no_grad() by hand"
+        changed = (
+            f"`{key_of(found.name)}`, a view of a weight," if found.is_view else f"the weight `{key_of(found.name)}`"
+        )
         return self.finding(
             module,
             node,
-            f"the weight `{key_of(found.name)}` is changed in place while autograd records",
+            f"{changed} is changed in place while autograd records",
             evidence=[*found.trail, Evidence(module.path, node.lineno, "no `torch.no_grad()` around it")],
             repair=planned if isinstance(planned, dict) else None,
             no_fix=planned if isinstance(planned, str) else "",

@@ -118,13 +118,20 @@ class Applying:
             for maker in self.makers(name)
         )
 
+    def calls(self, name: ast.expr) -> list[ast.Call]:
+        """The calls that may give a name its value in this file, wherever that is."""
+        return self._made.get(key_of(name) or "", [])
+
     def makers(self, name: ast.expr) -> list[str]:
         """What is called to make a name's values in this file, wherever that is: ``torch.nn.Linear``, ``Block``.
 
         Left out is what cannot be the project's: parameters, and other packages that know no tensors.
         """
-        makers = [self._maker(value) for value in self._made.get(key_of(name) or "", ())]
-        return [maker for maker in makers if maker]
+        makers = [maker for value in self._made.get(key_of(name) or "", ()) if (maker := self._maker(value))]
+        if "torch.nn.Sequential" in makers:
+            calls = [v for v in self._made[key_of(name) or ""] if self._maker(v) == "torch.nn.Sequential"]
+            makers += [self._maker(v) for c in calls for v in c.args[:1] + c.args[-1:] if isinstance(v, ast.Call)]
+        return makers
 
     def _maker(self, value: ast.Call) -> str:
         chain = dotted(value.func)

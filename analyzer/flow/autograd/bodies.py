@@ -72,6 +72,8 @@ class Body:
         if key is None:
             return may_be_saved(base, self.applying)
         operated, saved = self.names.operated.get(key, ()), self.names.saved.get(key, ())
+        if any(load.lineno <= last for load in self.names.aliased.get(key, ())):
+            return True
         if not operated and not saved:
             return False
         reset = self.resets.before(first, key)

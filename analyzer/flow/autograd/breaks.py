@@ -72,7 +72,7 @@ def breaks(
         mark = (min((id(b) for b in bindings), default=id(write.node)), key or "")
         if mark in met:
             continue
-        loads = body.names.operated.get(key or "", [])
+        loads = body.names.operated.get(key or "", []) + body.names.aliased.get(key or "", [])
         broken = _of_result(write, base, bindings, module, project, table)
         broken = broken or _of_input(write, base, bindings, loads, module, project, table)
         if broken is not None:
@@ -201,7 +201,10 @@ def _of_input(
     for taken in saved_inputs(write, base, bindings, loads, module, project, table):
         if not is_recorded(module, write.node, project):
             return None
-        note = f"`{module.snippet(taken.node)}`: autograd saves `{key_of(base)}` for the backward pass of it"
+        note = f"`{module.snippet(taken.node)}`: autograd saves `{taken.name}` for the backward pass of it"
+        trail = [module.evidence(taken.node, note)]
+        if taken.name != key_of(base):
+            trail.append(module.evidence(bindings[0].node, f"`{key_of(base)}` is the same tensor"))
         return Break(
             write=write,
             operation=taken.operation,
@@ -214,7 +217,7 @@ def _of_input(
             is_element=False,
             need=taken.need,
             fate=taken.fate,
-            trail=(module.evidence(taken.node, note),),
+            trail=tuple(trail),
         )
     return None
 

@@ -8,12 +8,13 @@ from typing import NamedTuple
 
 from ...graph.project import Project
 from ...source.module import Module
-from ...source.scopes import Binding, key_of
+from ...source.scopes import Binding, Kind, key_of
 from ..values.frames import Operand
+from ..values.reaching import Reaching
 from ..values.tensors import constant
 from .fates import End, Fate, fate
 from .gradients import Need, Needs
-from .saved import WEIGHTED, Table, applied
+from .saved import VIEWS, WEIGHTED, Table, applied
 from .writes import Write
 
 _LEAVING = (ast.Return, ast.Raise, ast.Continue, ast.Break)
@@ -21,9 +22,13 @@ _SIGNS: dict[type[ast.operator], str] = {ast.Mult: "*", ast.MatMult: "@", ast.Po
 
 
 class Taken(NamedTuple):
-    """An operation that saved what it was applied to, and its graph's end. ``is_certain``: it surely ran before."""
+    """An operation that saved what it was applied to, and its graph's end. ``is_certain``: it surely ran before.
+
+    ``name``: the name under which it was given the value.
+    """
 
     node: ast.expr
+    name: str
     operation: str
     need: Need
     fate: Fate
@@ -46,13 +51,15 @@ def saved_inputs(
     flow = project.flow
     scope = module.scope_of(write.node)
     frame = flow.frame(module, write.node)
-    reaching, own = flow.reaching(scope), set(bindings)
+    reaching = flow.reaching(scope)
+    own = {*bindings, *_renamed(bindings, reaching)}
     needs = Needs(flow, table)
     last = getattr(write.node, "end_lineno", write.node.lineno)
     near = [n for n in loads if n is not base and n.lineno <= last and own.intersection(reaching.at(n) or ())]
     for load in sorted(near, key=lambda n: sum(1 for _ in module.ancestors(n))):
-        node = module.parent(load)
-        if (isinstance(node, ast.Call) and load in node.args[:1]) or _is_receiver(load, node, module):
+        viewed = _view_of(load, module)
+        node = module.parent(viewed)
+        if (isinstance(node, ast.Call) and viewed in node.args[:1]) or _is_receiver(viewed, node, module):
             call = node if isinstance(node, ast.Call) else module.parent(node)  # pyright: ignore[reportArgumentType]
             assert isinstance(call, ast.Call)
             node = call
@@ -64,12 +71,31 @@ def saved_inputs(
         if end.end is End.NOWHERE:
             continue
         if isinstance(node, ast.Call):
-            found = _by_call(Operand(node, frame), load, needs, table)
+            found = _by_call(Operand(node, frame), viewed, needs, table)
         else:
-            found = _by_sign(node, load, frame_of=Operand(node, frame), needs=needs)
+            found = _by_sign(node, viewed, frame_of=Operand(node, frame), needs=needs)
         if found is None or found[1] is Need.NONE:
             continue
-        yield Taken(node, found[0], found[1], end, _is_certain(node, write, module))
+        yield Taken(node, str(key_of(load)), found[0], found[1], end, _is_certain(node, write, module))
+
+
+def _renamed(bindings: Iterable[Binding], reaching: Reaching) -> Iterator[Binding]:
+    """What other names were given, of which plain assignments made the written name: ``out = x``."""
+    for binding in bindings:
+        value = binding.value
+        if binding.kind is Kind.ASSIGN and not binding.index and isinstance(value, (ast.Name, ast.Attribute)):
+            yield from reaching.at(value) or ()
+
+
+def _view_of(load: ast.expr, module: Module) -> ast.expr:
+    """The outermost view of a name that methods make where it is read: ``x.transpose(1, 2)``; else the name."""
+    node = load
+    while isinstance(method := module.parent(node), ast.Attribute) and method.attr in VIEWS:
+        call = module.parent(method)
+        if not isinstance(call, ast.Call) or call.func is not method:
+            break
+        node = call
+    return node
 
 
 def _gives_away(load: ast.expr, module: Module) -> bool:
@@ -85,7 +111,7 @@ def _is_receiver(load: ast.expr, node: ast.AST | None, module: Module) -> bool:
 
 
 def _by_call(op: Operand, load: ast.expr, needs: Needs, table: Table) -> tuple[str, Need] | None:
-    found = applied(op, table, needs.flow)
+    found = applied(op, table, needs.flow, first=True)
     if found is None or found[1].node is not load:
         return None
     name = found[0]

@@ -28,10 +28,12 @@ class Names:
     Attributes:
         saved: by key, the lines on which a name may be given the saved result of an operation.
         operated: by key, the loads to which an operation that saves its input may be applied.
+        aliased: by key, such loads of the names that it is another name of.
     """
 
     saved: dict[str, list[int]] = field(default_factory=lambda: defaultdict(list))
     operated: dict[str, list[ast.expr]] = field(default_factory=lambda: defaultdict(list))
+    aliased: dict[str, list[ast.expr]] = field(default_factory=lambda: defaultdict(list))
 
 
 def read_names(nodes: list[ast.AST], keys: Collection[str], applying: Applying) -> Names:
@@ -50,9 +52,15 @@ class _Reading:
         """The names, and those from which they have their values."""
         self.unsaved: set[int] = set()
         """Targets that get nothing saved."""
-        sources = self._trace(_given(nodes))
+        given = _given(nodes)
+        sources = self._trace(given)
+        renamed = [(key, source) for key in keys for _, value in given.get(key, ()) if (source := _renamed(value))]
+        self.asked = {*keys, *(source for _, source in renamed)}
         for node in nodes:
             self._read(node)
+        for key, source in renamed:
+            if source != key and source in self.names.operated:
+                self.names.aliased[key] += self.names.operated[source]
         while spread := [s for s in sources if s[1] in self.names.saved]:
             for key, _, target in spread:
                 self.names.saved[key].append(target.lineno)
@@ -100,7 +108,7 @@ class _Reading:
                 self._operate(func.value)
             if func.attr.endswith("_") and func.attr[:-1] in table.results and isinstance(func.value, ast.Name):
                 self._may_save(func.value.id, call)
-        if call.args and self._is_asked(call.args[0]) and self.applying.may_save(func):
+        if call.args and self._is_asked(_beneath(call.args[0])) and self.applying.may_save(func):
             self._operate(call.args[0])
 
     def _read_arithmetic(self, node: ast.BinOp) -> None:
@@ -121,12 +129,21 @@ class _Reading:
             self.names.saved[key].append(node.lineno)
 
     def _operate(self, load: ast.expr) -> None:
-        """An operation that saves its input may be applied to what a name holds."""
+        """An operation that saves its input may be applied to what a name holds, or to a view of it."""
+        load = _beneath(load)
         if self._is_asked(load):
             self.names.operated[str(key_of(load))].append(load)
 
     def _is_asked(self, load: ast.expr) -> bool:
-        return isinstance(load, (ast.Name, ast.Attribute)) and key_of(load) in self.keys
+        return isinstance(load, (ast.Name, ast.Attribute)) and key_of(load) in self.asked
+
+
+def _beneath(value: ast.expr) -> ast.expr:
+    """The name of which a value is a view that a method makes: ``x`` of ``x.transpose(1, 2)``; else the value."""
+    node = value
+    while isinstance(node, ast.Call) and isinstance(node.func, ast.Attribute) and node.func.attr in VIEWS:
+        node = node.func.value
+    return node if isinstance(node, (ast.Name, ast.Attribute)) else value
 
 
 def _given(nodes: list[ast.AST]) -> dict[str, list[tuple[ast.expr, ast.expr]]]:
@@ -139,6 +156,11 @@ def _given(nodes: list[ast.AST]) -> dict[str, list[tuple[ast.expr, ast.expr]]]:
                 if key is not None:
                     found[key].append((target, value))
     return found
+
+
+def _renamed(value: ast.expr) -> str | None:
+    """The name of which ``out = x`` makes another one."""
+    return key_of(value) if isinstance(value, (ast.Name, ast.Attribute)) else None
 
 
 def _viewed(value: ast.expr) -> ast.expr:

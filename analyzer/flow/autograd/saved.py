@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import ast
 from collections.abc import Mapping, Sequence
-from typing import NamedTuple
+from typing import NamedTuple, TypeGuard
 
 from ...graph.symbols import Symbol
 from ...source.scopes import Binding, Kind, key_of, last_name
@@ -45,13 +45,18 @@ class Saved(NamedTuple):
     is_view: bool = False
 
 
-def applied(op: Operand, table: Table, flow: Flow) -> tuple[str, Operand] | None:
-    """The operation of one tensor that a call applies, with the tensor: a function, a method or a layer."""
+def applied(op: Operand, table: Table, flow: Flow, first: bool = False) -> tuple[str, Operand] | None:
+    """The operation of one tensor that a call applies, with the tensor: a function, a method or a layer.
+
+    ``first``: of layers in a sequence the first one counts, which is given the tensor; else the last one, which makes
+    the result.
+    """
     call = op.node
     if not isinstance(call, ast.Call):
         return None
     layer = layer_name(op, flow)
     if layer:
+        layer = _in_sequence(op, flow, 0 if first else -1) if layer == "Sequential" else layer
         name = table.layers.get(layer, "")
         return (name, op.sub(call.args[0])) if name and len(call.args) == 1 else None
     called = operation(op, flow.project)
@@ -73,6 +78,21 @@ def layer_name(op: Operand, flow: Flow) -> str:
     names = {flow.project.external(op.module, v.func) or "" if isinstance(v, ast.Call) else "" for v in values}
     name = names.pop() if len(names) == 1 else ""
     return name.rpartition(".")[2] if name.startswith("torch.nn.") else ""
+
+
+def _in_sequence(op: Operand, flow: Flow, place: int) -> str:
+    """The class in ``torch.nn`` of one layer of an ``nn.Sequential`` whose layers are written out; "" for any other."""
+    call = op.node
+    func = call.func if isinstance(call, ast.Call) else None
+    made = [func] if isinstance(func, ast.Call) else [b.value for b in given(op, func, flow)] if _is_named(func) else []
+    sequence = made[0] if len(made) == 1 else None
+    layer = sequence.args[place] if isinstance(sequence, ast.Call) and sequence.args else None
+    name = (flow.project.external(op.module, layer.func) or "") if isinstance(layer, ast.Call) else ""
+    return name.rpartition(".")[2] if name.startswith("torch.nn.") else ""
+
+
+def _is_named(func: ast.expr | None) -> TypeGuard[ast.Name | ast.Attribute]:
+    return isinstance(func, (ast.Name, ast.Attribute))
 
 
 def given(op: Operand, func: ast.Name | ast.Attribute, flow: Flow) -> list[Binding]:

@@ -15,7 +15,7 @@ from ..values.frames import Operand
 from ..values.reaching import before_updates, ordered
 from .applying import Applying
 from .modes import is_recorded, is_recorded_here
-from .saved import given
+from .saved import VIEWS, given
 from .writes import How, Write
 
 _LISTS = frozenset({"parameters", "named_parameters"})
@@ -26,24 +26,31 @@ _UNRECORDED = frozenset({"data", "grad"})
 
 
 class WeightWrite(NamedTuple):
-    """One such write: the weight's name, and the lines that show that it is one and is trained."""
+    """One such write: the weight's name, and the lines that show that it is one and is trained.
+
+    ``is_view``: the name is a view of the weight, made while autograd records.
+    """
 
     write: Write
     name: ast.expr
     trail: tuple[Evidence, ...]
+    is_view: bool = False
 
 
 def weight_writes(found: Iterable[tuple[Write, ast.expr]], module: Module, project: Project) -> Iterator[WeightWrite]:
     """Those of the writes that :func:`may_be_weight` that are into weights that need a gradient, and are recorded."""
     for write, base in found:
-        of_list = isinstance(base, ast.Name)
-        shown = _of_list(write, base, module) if of_list else _of_attribute(write, base, module, project)
+        is_view = isinstance(base, ast.Name) and not _has_gradient(write, base.id)
+        if isinstance(base, ast.Name):
+            shown = _of_view(base, module, project) if is_view else _of_list(write, base, module)
+        else:
+            shown = _of_attribute(write, base, module, project)
         if (
             shown is not None
             and is_recorded(module, write.node, project)
             and not _is_called_off(module, write, project)
         ):
-            yield WeightWrite(write, base, shown)
+            yield WeightWrite(write, base, shown, is_view)
 
 
 def _is_called_off(module: Module, write: Write, project: Project) -> bool:
@@ -69,13 +76,60 @@ def may_be_weight(write: Write, base: ast.expr, applying: Applying) -> bool:
     if _is_detached(write.target):
         return False
     if isinstance(base, ast.Name):
-        return write.how is not How.PART and any(_is_gradient(n, base.id) for n in walk(write.node))
+        return _has_gradient(write, base.id) or any(_weight_under(c) is not None for c in applying.calls(base))
     if not isinstance(base, ast.Attribute) or base.attr in _UNRECORDED:
         return False
-    of_layers = applying.makers(base.value) if base.attr in _WEIGHTS else []
-    return bool(of_layers) or any(
-        maker in _PARAMETERS or maker.partition(".")[0] != "torch" for maker in applying.makers(base)
-    )
+    if base.attr in _WEIGHTS and (applying.makers(base.value) or _is_of_instance(write, base, applying)):
+        return True
+    return any(maker in _PARAMETERS or maker.partition(".")[0] != "torch" for maker in applying.makers(base))
+
+
+def _is_of_instance(write: Write, base: ast.Attribute, applying: Applying) -> bool:
+    """``model.embedding.weight.copy_(vectors)`` of a model that the file makes of the project's own class."""
+    model = base.value.value if isinstance(base.value, ast.Attribute) else None
+    is_local = isinstance(model, ast.Name) and model.id != "self"
+    return write.how is How.METHOD and model is not None and is_local and bool(applying.makers(model))
+
+
+def _has_gradient(write: Write, name: str) -> bool:
+    """Whether a write into a whole tensor reads that tensor's gradient."""
+    return write.how is not How.PART and any(_is_gradient(n, name) for n in walk(write.node))
+
+
+def _weight_under(value: ast.expr) -> ast.Attribute | None:
+    """The weight or bias that a value is a view of: ``conv.bias`` of ``conv.bias.view(3, -1)``."""
+    node = value
+    while isinstance(node, ast.Call) and isinstance(node.func, ast.Attribute) and node.func.attr in VIEWS - {"detach"}:
+        node = node.func.value
+    return node if node is not value and isinstance(node, ast.Attribute) and node.attr in _WEIGHTS else None
+
+
+def _of_view(base: ast.Name, module: Module, project: Project) -> tuple[Evidence, ...] | None:
+    """``b = conv.bias.view(3, -1)``, where the layer is one of torch's or is given such a parameter here."""
+    scope = module.scope_of(base)
+    made = [b for b in project.flow.reaching(scope).at(base) or () if b.kind not in (Kind.UPDATE, Kind.AUGMENT)]
+    if len(made) != 1 or made[0].value is None or not scope.is_function:
+        return None
+    weight = _weight_under(made[0].value)
+    if weight is None or _is_frozen(weight, scope, module):
+        return None
+    shown = [module.evidence(made[0].value, f"`{base.id}` is a view of `{module.snippet(weight)}`")]
+    for node in ast.walk(scope.node):
+        value = node.value if isinstance(node, ast.Assign) else None
+        if not isinstance(node, ast.Assign) or not isinstance(value, ast.Call):
+            continue
+        if any(key_of(t) == key_of(weight) for t in node.targets) and _is_parameter(module, project, value):
+            return (*shown, module.evidence(node, f"`{module.snippet(weight)}` is a parameter"))
+    if isinstance(weight.value, (ast.Name, ast.Attribute)):
+        layers = _made(weight.value, module, project)
+        if layers and all((project.external(module, c.func) or "").startswith("torch.nn.") for c in layers):
+            return (*shown, module.evidence(layers[0], f"`{module.snippet(layers[0])}` has it"))
+    return None
+
+
+def _is_parameter(module: Module, project: Project, call: ast.Call) -> bool:
+    off = [k for k in call.keywords if k.arg == "requires_grad" and getattr(k.value, "value", True) is not True]
+    return project.external(module, call.func) in _PARAMETERS and not off and len(call.args) < 2
 
 
 def _is_detached(target: ast.expr) -> bool:
@@ -157,7 +211,27 @@ def _of_attribute(write: Write, base: ast.expr, module: Module, project: Project
                 return None
             note = f"`{key_of(base)}` is the weight of `{module.snippet(layers[0])}`"
             return (module.evidence(layers[0], note),)
+        if not layers and isinstance(base.value, ast.Attribute) and isinstance(base.value.value, ast.Name):
+            return _of_instance(base, scope, module, project)
     return None
+
+
+def _of_instance(base: ast.Attribute, scope: Scope, module: Module, project: Project) -> tuple[Evidence, ...] | None:
+    """The weight of a part that the class of a local model makes: a layer of torch's that nothing freezes."""
+    made = [s.operand for s in project.flow.sources(Operand(base.value, project.flow.frame(module, base)))]
+    layers = [op for op in made if op is not None and isinstance(op.node, ast.Call)]
+    if not layers or len(layers) != len(made) or _is_frozen(base, scope, module):
+        return None
+    for op in layers:
+        call = op.node
+        assert isinstance(call, ast.Call)
+        owner = op.frame.scope.enclosing_class or op.frame.scope
+        if not (project.external(op.module, call.func) or "").startswith("torch.nn."):
+            return None
+        if any(isinstance(n, ast.Attribute) and n.attr.startswith("requires_grad") for n in ast.walk(owner.node)):
+            return None
+    first = layers[0]
+    return (first.module.evidence(first.node, f"`{key_of(base)}` is the weight of `{first.text()}`"),)
 
 
 def _made(name: ast.Name | ast.Attribute, module: Module, project: Project) -> list[ast.Call]:
