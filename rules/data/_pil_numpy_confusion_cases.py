@@ -97,7 +97,97 @@ def padded(box, size, share=0.1):
     return x, y, w, h
 """
 
+_CUTTING = """\
+import random
+
+from torchvision import transforms
+
+
+class CutMove:
+    def __init__(self, share, jitter):
+        self.share = share
+        self.jitter = transforms.ColorJitter(jitter)
+
+    def __call__(self, picture):
+        {first} = picture.size[0]
+        {second} = picture.size[1]
+        cut_w, cut_h = int(w * self.share), int(h * self.share)
+        top = random.randint(0, h - cut_h)
+        left = random.randint(0, w - cut_w)
+        patch = picture.crop(({box}))
+        moved = picture.copy()
+        moved.paste(self.jitter(patch), (random.randint(0, w - cut_w), random.randint(0, h - cut_h)))
+        return moved
+
+
+class Either:
+    def __init__(self):
+        self.small = CutMove(0.1, 0.2)
+        self.large = CutMove(0.3, 0.2)
+
+    def __call__(self, picture):
+        return self.small(picture) if random.random() < 0.5 else self.large(picture)
+"""
+_BOX = "left, top, left + cut_w, top + cut_h"
+_FRAME = """\
+import cv2
+
+
+def fit(frame, target_height, target_width):
+    height, width = frame.shape[:2]
+    scale = max(target_height / height, target_width / width)
+    larger = cv2.resize(frame, (int(width * scale), int(height * scale)))
+    return cv2.resize(larger, ({size}))
+"""
+_OPTIONS = {
+    "frames.py": """\
+import os
+
+from PIL import Image
+
+
+def save(frames, folder, img_size):
+    os.makedirs(folder, exist_ok=True)
+    for i, frame in enumerate(frames):
+        Image.fromarray(frame).resize(img_size, Image.LANCZOS).save(f"{folder}/{i:05d}.png")
+""",
+    "prepare.py": """\
+import argparse
+
+import numpy as np
+
+from frames import save
+
+if __name__ == "__main__":
+    parser = argparse.ArgumentParser()
+    parser.add_argument("--video")
+    parser.add_argument("--height", type=int, default=512)
+    parser.add_argument("--width", type=int, default=512)
+    options = parser.parse_args()
+    save(np.load(options.video), "data", img_size=({size}))
+""",
+}
+
+
+def _options(size: str) -> dict[str, str]:
+    return {path: text.replace("{size}", size) for path, text in _OPTIONS.items()}
+
+
 VALID = [
+    Valid(_CUTTING.format(first="w", second="h", box=_BOX), "the width is first, in the size and in the box"),
+    Valid(
+        _CUTTING.format(first="w", second="h", box=_BOX).replace("picture.size", "picture.shape"),
+        "whatever this is, its shape is no picture's size",
+    ),
+    Valid(_FRAME.format(size="target_width, target_height"), "as OpenCV wants it"),
+    Valid(
+        _FRAME.format(size="target_height, target_width").replace(
+            "height, target_width):", "height=224, target_width=224):", 1
+        )
+        + "\n\ndef load(path):\n    return fit(cv2.imread(path), 224, 224)\n",
+        "both are the same number",
+    ),
+    Valid(_options("options.width, options.height"), "as PIL wants it"),
     Valid(_CROPS.format(w=1, h=0), "each axis by its own length"),
     Valid(_BY_PLACE.format(h=1, w=0), "each length by its own place"),
     Valid(_LETTERBOX.format(names="width, height"), "the size is taken apart in its own order"),
@@ -251,6 +341,28 @@ def tile(frames):
 ]
 
 INVALID = [
+    Invalid(
+        _CUTTING.format(first="h", second="w", box=_BOX),
+        at=[("train.py", 12)],
+        fixed=_CUTTING.format(first="h", second="w", box=_BOX)
+        .replace("size[0]", "size[?]")
+        .replace("size[1]", "size[0]")
+        .replace("size[?]", "size[1]"),
+        why="one by one, and another class hands it an unknown picture",
+    ),
+    Invalid(
+        _FRAME.format(size="target_height, target_width"),
+        at=[("train.py", 8)],
+        fixed=_FRAME.format(size="target_width, target_height"),
+        confidence=Confidence.MEDIUM,
+        why="the parameters say what they are, and nobody gives them anything else",
+    ),
+    Invalid(
+        _options("options.height, options.width"),
+        at=[("frames.py", 9)],
+        confidence=Confidence.MEDIUM,
+        why="options of the command line, given in the wrong order across files",
+    ),
     Invalid(
         _LETTERBOX.format(names="height, width"),
         at=[("train.py", 7)],

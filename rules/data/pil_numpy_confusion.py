@@ -29,8 +29,10 @@ class PilNumpyConfusion(Rule):
     ``resize`` and ``Image.new``, and so does OpenCV in ``cv2.resize`` and ``cv2.warpAffine``; the ``.shape`` of an
     array, torchvision and ``interpolate`` count ``(height, width)``. Reports ``h, w = image.size`` (and
     ``w, h = array.shape[:2]``) whose names are used as they say, calls that are given a size in the other order, and
-    coordinates of both axes that are bounded by the other axis' length. Two exchanges that cancel are left alone. Also
-    reports ``Image.fromarray`` of an image whose channels are still in OpenCV's order, blue first.
+    coordinates of both axes that are bounded by the other axis' length. Two exchanges that cancel are left alone. Where
+    nothing in the code gives them a value, a parameter or an option of the command line that is declared as a height
+    or a width counts as one, at medium confidence. Also reports ``Image.fromarray`` of an image whose channels are
+    still in OpenCV's order, blue first.
 
     Why it is bad
     -------------

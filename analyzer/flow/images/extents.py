@@ -9,7 +9,7 @@ from enum import Enum
 from typing import NamedTuple
 
 from ...graph.symbols import Symbol
-from ...source.scopes import Binding, Kind
+from ...source.scopes import Binding, Kind, last_name
 from ..values.evaluate import Evaluator, distinct
 from ..values.flow import Flow
 from ..values.frames import Known, Operand, Source
@@ -47,6 +47,13 @@ _ROUNDING = frozenset(
         *("numpy.round", "numpy.int32", "numpy.array", "numpy.asarray", "numpy.rint", "numpy.int64", "math.trunc"),
     }
 )
+_DRAWING = frozenset(
+    {
+        *("random.randint", "random.uniform", "random.randrange", "numpy.random.randint", "numpy.random.uniform"),
+        "random.triangular",
+    }
+)
+"""Draws up to their last argument."""
 _SIDES = frozenset({"size", "width", "height", "shape"})
 """Attributes of an image that count its sides."""
 _TALL = re.compile(r"(?:^|_)(?:h|height|rows?|hgt)\d?(?:$|_)|(?:^|[a-z_])(?:Height|H)\d?$")
@@ -68,7 +75,33 @@ class Extents(Evaluator[Extent]):
 
     def evaluate(self, op: Operand) -> list[Known[Extent]]:
         """As the base, but a dead end is something unknown."""
-        return [] if self.is_circle(op) else self.remembered(op) or [UNKNOWN]
+        if self.is_circle(op):
+            return []
+        return self.remembered(op) or ([named] if (named := self._declared(op)) is not None else [UNKNOWN])
+
+    def _declared(self, op: Operand) -> Known[Extent] | None:
+        """A parameter, or an option of the command line, that is declared as a width or a height and given nowhere."""
+        node = op.node
+        if isinstance(node, ast.Name):
+            bindings = op.frame.scope.bindings.get(node.id, [])
+            what, axis = "parameter", axis_of_name(node.id)
+            is_one = axis is not Axis.UNKNOWN and len(bindings) == 1 and bindings[0].kind is Kind.PARAMETER
+        elif isinstance(node, ast.Attribute):
+            what, axis = "option", axis_of_name(node.attr)
+            is_one = axis is not Axis.UNKNOWN and self._is_parsed(op.sub(node.value))
+        else:
+            return None
+        if not is_one or self.flow.sources(op):
+            return None
+        step = op.module.evidence(node, f"`{op.text()}` is declared as the {axis.value}: the {what} is called so")
+        return Known(Extent((axis,), False, True), (step,))
+
+    def _is_parsed(self, options: Operand) -> bool:
+        """Whether a value is what ``parse_args()`` gives, on all ways."""
+        found = [s.operand for s in self.flow.sources(options)]
+        return bool(found) and all(
+            o is not None and isinstance(o.node, ast.Call) and last_name(o.node.func) == "parse_args" for o in found
+        )
 
     def certain(self, op: Operand) -> Known[Extent] | None:
         """What a value counts, where that is known and the same on all paths."""
@@ -92,7 +125,8 @@ class Extents(Evaluator[Extent]):
             seen.add(mark)
             if isinstance(node, (ast.Name, ast.Attribute)):
                 sources = self.flow.sources(current)
-                if not sources and not (isinstance(node, ast.Attribute) and node.attr in _SIDES):
+                is_side = isinstance(node, ast.Attribute) and node.attr in _SIDES
+                if not sources and not is_side and self._declared(current) is None:
                     return True
                 waiting += [s.operand for s in sources if s.operand is not None and _is_handed_on(s)]
             elif isinstance(node, ast.Call) and isinstance(self.project.resolve(current.module, node.func), Symbol):
@@ -223,6 +257,8 @@ class Extents(Evaluator[Extent]):
         if called in ("min", "max") and len(node.args) > 1:
             known = [self.certain(op.sub(a)) for a in node.args]
             return [_agreed([k for k in known if k is not None])]
+        if called in _DRAWING and len(node.args) in (1, 2):
+            return self.evaluate(op.sub(node.args[-1]))  # a place along the axis that bounds it
         if called in _ROUNDING and node.args:
             return self.evaluate(op.sub(node.args[0]))
         if called == "reversed" and node.args:

@@ -34,13 +34,17 @@ class Channels(Enum):
 
 @dataclass(frozen=True)
 class Picture:
-    """An image. Arrays have their height first and their channels last, tensors their channels first."""
+    """An image. Arrays have their height first and their channels last, tensors their channels first.
+
+    ``is_said``: code says so, which is more than that nothing is known.
+    """
 
     holder: Holder
     channels: Channels = Channels.UNKNOWN
+    is_said: bool = True
 
 
-UNKNOWN: Known[Picture] = Known(Picture(Holder.OTHER))
+UNKNOWN: Known[Picture] = Known(Picture(Holder.OTHER, is_said=False))
 
 _PIL_MAKERS = frozenset({"open", "new", "frombytes", "frombuffer", "merge", "blend", "composite", "alpha_composite"})
 _PIL_METHODS = frozenset(
@@ -93,7 +97,7 @@ class Pictures(Evaluator[Picture]):
 
     def is_turned(self, op: Operand) -> bool:
         """Whether something is known of a value after all: that its sides are exchanged, or that it is no image."""
-        return any(k.what.holder is Holder.OTHER and k.trail for k in self.evaluate(op))
+        return any(k.what.holder is Holder.OTHER and k.what.is_said for k in self.evaluate(op))
 
     def channels(self, op: Operand) -> Channels:
         """The order of the channels, where it is the same on all paths."""

@@ -83,9 +83,12 @@ def slot(call: ast.Call, module: Module, project: Project, pictures: Pictures) -
 
 
 def _looks_like_pil(call: ast.Call, module: Module) -> bool:
-    if not any(i.target.startswith("PIL") for i in module.facts.imports) or not call.args:
+    if not call.args:
         return False
-    return isinstance(call.args[0], ast.Tuple)
+    if isinstance(call.func, ast.Attribute) and call.func.attr == "crop" and len(call.args) == 1 and not call.keywords:
+        # Only a picture is cropped by a box alone.
+        return any(i.target.startswith(("PIL", "torchvision")) for i in module.facts.imports)
+    return any(i.target.startswith("PIL") for i in module.facts.imports) and isinstance(call.args[0], ast.Tuple)
 
 
 def _taken(call: ast.Call, position: int, keyword: str, axes: tuple[Axis, ...], name: str) -> Slot | None:
