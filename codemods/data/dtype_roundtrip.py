@@ -36,6 +36,12 @@ def fix(finding: Finding, project: Project) -> Fix:
             raise NoFix("the cast is not where it was found any more")
         edit = _scaled(module, call, finding.repair["bounded"])
         return Fix(Applicability.UNSAFE, "Scale to 0..255 before the cast", (edit,))
+    if finding.repair["kind"] == "unit":
+        call = next((n for n in nodes if isinstance(n, ast.Call) and n.args), None)
+        if call is None:
+            raise NoFix("the call is not where it was found any more")
+        end = module.span(call.args[0])[1]  # ``a * 255`` is divided as a whole, since both bind alike
+        return Fix(Applicability.UNSAFE, "Bring it back to 0..1", (replace_span(module, end, end, " / 255"),))
     node = next((n for n in nodes if isinstance(n, (ast.BinOp, ast.UnaryOp))), None)
     if isinstance(node, ast.UnaryOp):
         return Fix(Applicability.UNSAFE, "Negate as a float", (_negated(module, node),))

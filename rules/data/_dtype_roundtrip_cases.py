@@ -53,7 +53,37 @@ def autocontrast(image, cutoff=0):
     return cv2.merge([tune(ch) for ch in cv2.split(image)])
 """
 
+_SAVED = """\
+import os
+
+import torch
+import torchvision.transforms.functional as F
+
+
+def predict(net, batches, folder):
+    net.eval()
+    with torch.no_grad():
+        for name, picture in batches:
+            made = net(picture).squeeze(0).detach().to("cpu")
+            F.to_pil_image({value}).save(os.path.join(folder, name))
+"""
+_HUES = """\
+import cv2
+
+
+def between(path, other):
+    first = cv2.cvtColor(cv2.imread(path), cv2.COLOR_BGR2HSV)[0, 0]
+    second = cv2.cvtColor(cv2.imread(other), cv2.COLOR_BGR2HSV)[0, 0]
+    low, high = first[0], second[0]
+{order}
+    return low + (high - low) / 2
+"""
 VALID = [
+    Valid(_HUES.format(order="    if high < low:\n        low, high = high, low"), "the smaller one is taken away"),
+    Valid(
+        _HUES.format(order="    if low > high:\n        return high + (low - high) / 2"),
+        "each way has the larger one first",
+    ),
     Valid(
         """\
 import cv2
@@ -69,6 +99,9 @@ def volume(paths):
 """,
         "sixteen bits a pixel, brought down to eight",
     ),
+    Valid(_SAVED.format(value="(made + 1) / 2"), "0 to 1, as torchvision wants it"),
+    Valid(_SAVED.format(value="(made * 255).byte()"), "bytes, which are taken as they are"),
+    Valid(_SAVED.format(value="made.numpy() * 255"), "an array, which is not multiplied"),
     Valid(_JITTER.format(cast="(pixels * 255).astype(np.uint8)"), "scaled before the cast"),
     Valid(
         """\
@@ -214,6 +247,22 @@ def hard(logits):
 ]
 
 INVALID = [
+    Invalid(
+        _SAVED.format(value="(made + 1) * 127.5"),
+        at=[("train.py", 12)],
+        fixed=_SAVED.format(value="(made + 1) * 127.5 / 255"),
+        why="floats are multiplied by 255 once more",
+    ),
+    Invalid(
+        _SAVED.replace("transforms.functional as F", "transforms as T")
+        .replace("F.to_pil_image(", "T.ToPILImage()(")
+        .format(value="255.0 * made"),
+        at=[("train.py", 12)],
+        fixed=_SAVED.replace("transforms.functional as F", "transforms as T")
+        .replace("F.to_pil_image(", "T.ToPILImage()(")
+        .format(value="255.0 * made / 255"),
+        why="the class does the same",
+    ),
     Invalid(
         _JITTER.format(cast="pixels.astype(np.uint8)"),
         at=[("train.py", 11)],

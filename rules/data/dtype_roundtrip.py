@@ -7,6 +7,7 @@ from collections.abc import Iterator
 
 from ...analyzer.findings import Confidence, Finding, Level
 from ...analyzer.flow.images.casts import Emptied, Wrapped, emptied, wrapped
+from ...analyzer.flow.images.scaled import Scaled, scaled_twice
 from ...analyzer.graph.graphs import is_test
 from ...analyzer.graph.project import Project
 from ...analyzer.rule import Rule
@@ -32,7 +33,9 @@ class DtypeRoundtrip(Rule):
 
     - casts to uint8 of values between 0 and 1 (``(image / 255.0).astype(np.uint8)``), which leave 0 nearly everywhere,
     - differences of two uint8 images, a uint8 image minus a whole number, and negated values of one: unsigned numbers
-      wrap around, so that 3 - 5 is 254.
+      wrap around, so that 3 - 5 is 254,
+    - tensors of floats that are multiplied by 255 and given to torchvision's ``to_pil_image`` or ``ToPILImage``, which
+      take floats for 0 to 1 and multiply once more: the bytes wrap around.
 
     Masks (comparisons, rounded values, names that say so) are left alone: 0 and 1 survive the cast.
 
@@ -58,7 +61,8 @@ class DtypeRoundtrip(Rule):
     Fix safety
     ----------
     Unsafe: what is trained on changes. A cast is scaled to 0..255 where what comes next takes it for an image of that
-    range (PIL, a writer, a division by 255); a difference is computed in a signed type.
+    range (PIL, a writer, a division by 255); a difference is computed in a signed type; a tensor that was scaled
+    already is divided by 255.
 
     References
     ----------
@@ -71,7 +75,7 @@ class DtypeRoundtrip(Rule):
     level = Level.BREAKS
     symptom = "Images or target maps are almost black, or have bright specks where values wrapped around."
     proof = PROOF
-    triggers = (b"uint8", b".byte()", b"imread", b"calcHist")
+    triggers = (b"uint8", b".byte()", b"imread", b"calcHist", b"to_pil_image", b"ToPILImage")
     VALID = VALID
     INVALID = INVALID
 
@@ -88,6 +92,20 @@ class DtypeRoundtrip(Rule):
         for found in wrapped(module, project):
             if not _MEANT.search(module.line_text(found.node).partition("#")[2]):
                 yield self._wrapped(module, found)
+        for scaled in scaled_twice(module, project):
+            yield self._scaled(module, scaled)
+
+    def _scaled(self, module: Module, found: Scaled) -> Finding:
+        return self.finding(
+            module,
+            found.call,
+            f"`{module.snippet(found.value)}` is multiplied by 255 once more: it wraps around",
+            evidence=[
+                module.evidence(found.shown, f"`{module.snippet(found.shown)}`: a tensor"),
+                module.evidence(found.call, "torchvision takes a tensor of floats for 0 to 1"),
+            ],
+            repair={"kind": "unit"},
+        )
 
     def _emptied(self, module: Module, found: Emptied) -> Finding:
         value = module.snippet(found.value)

@@ -23,6 +23,8 @@ _AS_IMAGE = frozenset(
     }
 )
 
+_ORDERS = (ast.Lt, ast.LtE, ast.Gt, ast.GtE)
+
 
 class Emptied(NamedTuple):
     """``x.astype(np.uint8)`` of values between 0 and 1. ``reader`` takes the result for an image of 0 to 255."""
@@ -102,7 +104,19 @@ def _difference(node: ast.BinOp, module: Module, project: Project, levels: Level
         if not known or any(k.what.type is not Type.UINT8 or k.what.whole for k in known):
             return None
         notes.append((side, f"`{module.snippet(side)}` is uint8"))
-    return Wrapped(node, node.left, tuple(notes), True)
+    return None if _is_ordered(left, right, module) else Wrapped(node, node.left, tuple(notes), True)
+
+
+def _is_ordered(left: ast.expr, right: ast.expr, module: Module) -> bool:
+    """Whether the function compares the two, so that the smaller one may be taken from the larger one."""
+    sides = {ast.dump(left), ast.dump(right)}
+    return any(
+        isinstance(node, ast.Compare)
+        and len(node.ops) == 1
+        and isinstance(node.ops[0], _ORDERS)
+        and {ast.dump(node.left), ast.dump(node.comparators[0])} == sides
+        for node in ast.walk(module.scope_of(left).node)
+    )
 
 
 def _negated(node: ast.UnaryOp, operand: ast.Name, module: Module, project: Project, levels: Levels) -> Wrapped | None:
