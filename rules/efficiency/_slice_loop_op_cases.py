@@ -73,7 +73,28 @@ class Slices(nn.Module):
 """
 )
 
+_FILES = (
+    _HEAD.replace("import torch\n", "import cv2\nimport torch\n", 1)
+    + """\
+class Conditions:
+    def __init__(self, files, estimator, prepare):
+        self.files = files
+        self.estimator = estimator
+        self.prepare = prepare
+
+    def maps(self):
+        found = []
+        for i in range(len(self.files)):
+            picture = cv2.imread(self.files[i])
+            depth = self.estimator(self.prepare(picture))
+            small = F.interpolate(depth.unsqueeze(1), size=(picture.shape[0] // 8, picture.shape[1] // 8))
+            found.append(small)
+        return torch.cat(found)
+"""
+)
 VALID = (
+    Valid(_FILES, "what is taken out in each turn is a file's name: the pictures are read one by one"),
+    Valid(_FILES.replace("cv2.imread(self.files[i])", "torch.as_tensor(cv2.imread(self.files[i]))"), "the same"),
     Valid(
         _HEAD
         + """\

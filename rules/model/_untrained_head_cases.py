@@ -292,7 +292,19 @@ class Levels(nn.Module):
 net = Levels()
 """
 
+_FIT = """
+
+def fit(net, loader, criterion, optimizer):
+    for images, labels in loader:
+        optimizer.zero_grad()
+        criterion(net(images), labels).backward()
+        optimizer.step()
+"""
 VALID = (
+    Valid(
+        _REPLACED["resnet.py"] + "\n\ndef resnet():\n    return ResNet()\n",
+        "nothing of the project trains: it takes pretrained networks apart",
+    ),
     Valid(_LEVELS.format(name='"level{}".format(i)'), "looked up by a name that is put together"),
     Valid(_LEVELS.format(name='f"level{i}"'), "the same"),
     Valid(_LEVELS.format(name='"level%d" % i'), "the same"),
@@ -400,7 +412,8 @@ INVALID = (
     Invalid(
         _LEVELS.format(name='f"level{i}"').replace(
             "        self.stem =", "        self.classifier = nn.Linear(widths[2], 10)\n        self.stem ="
-        ),
+        )
+        + _FIT,
         at=[("train.py", 7)],
         confidence=Confidence.MEDIUM,
         why="the names that are put together are not this one",
@@ -429,7 +442,7 @@ INVALID = (
         why="only the first output is read",
     ),
     Invalid(
-        _REPLACED["resnet.py"] + "\n\ndef resnet():\n    return ResNet()\n",
+        _REPLACED["resnet.py"] + "\n\ndef resnet():\n    return ResNet()\n" + _FIT,
         at=[("train.py", 8)],
         confidence=Confidence.MEDIUM,
         why="a classifier that is built and never called",
@@ -452,7 +465,8 @@ class Fusion(nn.Module):
 
 
 fusion = Fusion()
-""",
+"""
+        + _FIT,
         at=[("train.py", 8)],
         confidence=Confidence.MEDIUM,
         why="the wrong one of two attentions is called twice",

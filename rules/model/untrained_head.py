@@ -22,7 +22,7 @@ class UntrainedHead(Rule):
     Finds parts of a model that no loss reaches. Either ``forward`` calls the part and returns what it makes (an
     embedding, an auxiliary output), and every program of the repository drops that output, detaches it or reads it in
     an evaluation alone, while the other outputs start the backward pass: values are followed from the part through
-    dictionaries, tuples, helpers and files. Or the part is built, and read nowhere.
+    dictionaries, tuples, helpers and files. Or the part is built, and read nowhere, in a repository that trains.
 
     A part is left alone where its result enters something that may be a loss, where it feeds another part (a shared
     trunk, ``_, z = model(x)`` in SimCLR), where it is frozen, or called without gradients on purpose (a moving

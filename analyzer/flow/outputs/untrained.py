@@ -26,6 +26,7 @@ _SEQUENTIAL = frozenset(
 )
 _MOST_FILES = 1500
 """Files of a project that are searched for readers of a part; a larger one's unread parts are not asked about."""
+_TRAINING = ("backward", "manual_backward", "fit", "train", "train_batch", "fit_one_cycle", "value_and_grad")
 _WALKING = re.compile(rb"\.(?:named_)?children\(|\._modules\b|\b__dict__\b")
 _FREEZING = re.compile(rb"requires_grad_?\s*(?:\(\s*False|=\s*False)")
 
@@ -67,15 +68,13 @@ def never_called(module: Module, project: Project) -> Iterator[Untrained]:
                 continue
             if uses_in(part, module, project) != [] or texts.walks_children() or texts.freezes(part.name):
                 continue
-            if uses_elsewhere(part, texts.files_with(part.name), project) == []:
+            if uses_elsewhere(part, texts.files_with(part.name), project) == [] and _trains(project):
                 yield _never_called(part, project)
 
 
 def never_trained(project: Project) -> Iterator[Untrained]:
     """The parts of the project's modules that are called for results which no loss takes in."""
-    if not project.possible_call_sites("backward") and not any(
-        "training_step" in c.methods for f in project.files.values() for c in f.classes
-    ):
+    if not project.possible_call_sites("backward") and not _has_training_step(project):
         return
     for path, facts in project.files.items():
         for klass in (Symbol(path, c.qualname) for c in facts.classes if "__init__" in c.methods):
@@ -89,6 +88,16 @@ def never_trained(project: Project) -> Iterator[Untrained]:
                 texts = _Texts(project, klass)
                 found = (_judged(part, texts, project) for part in parts_of(klass, project, called.__contains__))
                 yield from (f for f in found if f is not None)
+
+
+def _trains(project: Project) -> bool:
+    """Whether anything of the project trains: it starts a backward pass, or leaves that to a trainer."""
+    called = any(project.possible_call_sites(name) for name in _TRAINING)
+    return called or _has_training_step(project)
+
+
+def _has_training_step(project: Project) -> bool:
+    return any("training_step" in c.methods for f in project.files.values() for c in f.classes)
 
 
 def _is_whole_module(klass: Symbol, project: Project) -> bool:

@@ -17,6 +17,8 @@ JOINS = {"torch.stack": "stack", "torch.cat": "cat", "torch.concat": "cat", "tor
 """Functions that put a list of tensors together, along a new axis or an old one."""
 _OF_TENSORS = frozenset({"shape", "size", "dim", "ndim", "dtype", "device", "permute", "view", "reshape", "transpose"})
 
+_TENSORS = frozenset({"torch", "torchvision", "torchaudio", "kornia", "einops", "monai", "timm"})
+
 
 class SliceLoop(NamedTuple):
     """A loop over all slices of a tensor.
@@ -138,9 +140,20 @@ def _seen(
             dim if isinstance(dim, int) else 0 if dim is None and len(join.args) == 1 and not join.keywords else None
         )
         subscripts = tuple(s for t, _, s in slices if key_of(t) == key_of(tensor))
+        if any(_is_read(module, project, s) for s in subscripts):
+            return None
         del subscript
         return SliceLoop(loop, element, variable, tensor, subscripts, axis, join, how, number, start)
     return None
+
+
+def _is_read(module: Module, project: Project, part: ast.Subscript) -> bool:
+    """Whether what a loop takes out is no slice of a tensor: ``cv2.imread(paths[i])``, ``open(files[i])``."""
+    call = module.parent(part)
+    if not isinstance(call, ast.Call) or part is call.func:
+        return False
+    name = project.external(module, call.func)
+    return name is not None and name.partition(".")[0] not in _TENSORS
 
 
 def _slice(module: Module, use: ast.Name) -> tuple[ast.expr, int, ast.Subscript] | None:
