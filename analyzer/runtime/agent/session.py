@@ -237,4 +237,14 @@ class Session:
 def _is_child() -> bool:
     import multiprocessing
 
-    return multiprocessing.parent_process() is not None
+    return multiprocessing.parent_process() is not None or _is_fork_server()
+
+
+def _is_fork_server() -> bool:
+    """The process that loads the program once so that workers can be forked from it: nobody's child by its own word."""
+    frame: Optional[FrameType] = sys._getframe()
+    while frame is not None:
+        if frame.f_code.co_name == "main" and frame.f_globals.get("__name__") == "multiprocessing.forkserver":
+            return True
+        frame = frame.f_back
+    return False

@@ -103,7 +103,8 @@ def test_the_numbers_are_those_of_a_plain_run(tmp_path: Path, workers: int) -> N
     assert plain.code == traced.code == 0
     assert plain.out == traced.out
     assert len(plain.lines("loss")) == 24
-    assert (traced.events[-1]["steps"], traced.events[-1]["backwards"]) == (12, 24)
+    # Where workers are no forks, whatever loads torch for them has a trace of its own.
+    assert max((e["steps"], e["backwards"]) for e in traced.of("end")) == (12, 24)
     assert not traced.of("probe_err")
 
 

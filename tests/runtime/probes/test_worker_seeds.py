@@ -139,6 +139,7 @@ def test_workers_of_their_own_are_left_alone(name: str, traces: Mapping[str, Tra
 def test_workers_that_are_no_forks_tell_too(how: str, tmp_path: Any) -> None:
     trace = run_program(SPAWNED.replace("HOW", how), tmp_path, steps=6, probes=("worker-seeds",))
     assert read(trace).status == "unhealthy", read(trace)
+    assert [p.steps for p in trace.processes if p.header["start"] == "main"] == [6]
 
 
 @needs_torch
