@@ -14,6 +14,7 @@ from ...analyzer.graph.graphs import is_test
 from ...analyzer.graph.project import Project
 from ...analyzer.project.configs import ConfigFile, Entry, Key
 from ...analyzer.source.module import Module
+from ...analyzer.source.scopes import last_name
 from ._unused_options import may_be_read, namespaces, related
 
 _SPECIAL = re.compile(
@@ -23,6 +24,9 @@ _MOST_UNREAD = 0.4
 _BY_NAME = {"merge_from_file", "fromfile", "load_from_file", "initialize_config_dir", "fromstring", "LightningCLI"}
 """Calls that read a file themselves, by its name, so that its keys are read in other ways too."""
 _MOST_FILES = 60
+_READING = frozenset({"load", "safe_load", "full_load", "loads"})
+_PACKAGES = ("json.", "yaml.", "toml.", "tomllib.", "omegaconf.")
+_ENDINGS = (".json", ".yaml", ".yml", ".toml")
 
 
 @dataclass(frozen=True, eq=False)
@@ -83,6 +87,7 @@ class _Holders:
 def unread(project: Project, every: list[Loaded]) -> Iterator[Unread]:
     """Keys of files that some code loads and none reads."""
     alone = _loaded_alone(every)
+    written = _written(project) if alone else ()
     by_path: dict[str, list[Loaded]] = {}
     for loaded in every if alone else ():
         for path in loaded.files.paths:
@@ -90,7 +95,7 @@ def unread(project: Project, every: list[Loaded]) -> Iterator[Unread]:
                 by_path.setdefault(part, []).append(loaded)
     found: dict[tuple[Key, str], tuple[Loaded, list[Entry]]] = {}
     for path, loading in sorted(by_path.items()):
-        config = project.configs.file(path) if path in alone else None
+        config = project.configs.file(path) if path in alone and not path.endswith(written) else None
         # One loader alone: a file that several programs load has keys for each of them.
         if config is None or len({id(x.call) for x in loading}) != 1 or () in loading[0].read.escapes:
             continue
@@ -102,6 +107,22 @@ def unread(project: Project, every: list[Loaded]) -> Iterator[Unread]:
             found.setdefault((entry.key, loading[0].module.path), (loading[0], []))[1].append(entry)
     for loaded, entries in found.values():
         yield Unread(entries[0], tuple(entries[1:]), loaded)
+
+
+def _written(project: Project) -> tuple[str, ...]:
+    """The endings of files that functions only write: what these hold are results."""
+    found: set[str] = set()
+    for site in project.possible_call_sites("dump"):
+        module = project.try_module(site.path)
+        scope = module.scope_named(site.scope) if module is not None and site.scope else None
+        if module is None or scope is None:
+            continue
+        nodes = [*ast.walk(scope.node)]
+        calls = [n for n in nodes if isinstance(n, ast.Call) and last_name(n.func) in _READING]
+        if not any((project.external(module, n.func) or "").startswith(_PACKAGES) for n in calls):
+            texts = (n.value for n in nodes if isinstance(n, ast.Constant) and isinstance(n.value, str))
+            found |= {text for text in texts if text.endswith(_ENDINGS) and text not in _ENDINGS}
+    return tuple(found)
 
 
 def _loaded_alone(every: list[Loaded]) -> set[str]:
