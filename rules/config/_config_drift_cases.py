@@ -69,6 +69,31 @@ def _shortened(program: dict[str, str]) -> dict[str, str]:
 VALID = (
     Valid(
         {
+            "probe.py": "import json\nimport os\nimport torch\n\n\ndef probe(folder, name):\n"
+            '    state = torch.load(os.path.join(folder, "last.pt"))\n'
+            '    found = {"run": name, "accuracy": state["accuracy"], "history": state["history"]}\n'
+            '    with open(os.path.join(folder, f"{name}_probe.json"), "w") as f:\n        json.dump(found, f)\n',
+            "report.py": "import json\n\n\ndef report(prefix):\n    path = prefix + '_probe.json'\n"
+            "    found = json.load(open(path))\n    print(found['accuracy'], found['seed'])\n\n\n"
+            "report('results/color')\n",
+            "results/color_probe.json": '{\n  "run": "color",\n  "accuracy": 0.9,\n  "seed": 1\n}\n',
+        },
+        "results, which another program has written",
+    ),
+    Valid(
+        {
+            "train.py": 'import argparse\nimport yaml\nparser = argparse.ArgumentParser()\nparser.add_argument("--config", '
+            'default="runs/wide.yaml")\nargs = parser.parse_args()\ncfg = yaml.safe_load(open(args.config))\n'
+            'print(cfg["start"], cfg["width"])\n',
+            "search.py": 'import argparse\nimport yaml\nparser = argparse.ArgumentParser()\nparser.add_argument("--config", '
+            'default="runs/wide.yaml")\nparser.add_argument("--start", default="best")\nargs = parser.parse_args()\n'
+            'cfg = yaml.safe_load(open(args.config))\ncfg["start"] = args.start\nprint(cfg["start"], cfg["width"])\n',
+            "runs/wide.yaml": 'start: ""\nwidth: 8\n',
+        },
+        "what one program overwrites counts in the other",
+    ),
+    Valid(
+        {
             "src/__init__.py": 'import yaml\n\n\ndef load(path="src/net.yml"):\n    with open(path) as f:\n'
             "        return yaml.safe_load(f)\n\n\nsettings = load()\n",
             "src/tools/__init__.py": "from .. import settings as cfg\nfrom .plots import show\n",

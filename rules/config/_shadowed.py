@@ -26,10 +26,16 @@ class Shadowed:
 
 def shadowed(project: Project, every: list[Loaded]) -> Iterator[Shadowed]:
     """The entries of loaded files that an option's default always overwrites."""
+    # What another program loads as well counts there.
+    calls: dict[str, set[int]] = {}
+    for loaded in every:
+        for path in loaded.files.paths:
+            calls.setdefault(path, set()).add(id(loaded.call))
+    shared = frozenset(path for path, by in calls.items() if len(by) > 1)
     for loaded in every:
         for key, (module, node) in loaded.read.stored.items():
             for default in _assigned(project, module, node):
-                yield from _against(project, loaded, key, default, module, node)
+                yield from _against(project, loaded, shared, key, default, module, node)
         for module, call in loaded.read.merged:
             if _is_conditional(module, call):
                 continue
@@ -37,15 +43,23 @@ def shadowed(project: Project, every: list[Loaded]) -> Iterator[Shadowed]:
                 for key in [k for k in loaded.read.reads if len(k) == 1 and isinstance(k[0], str)]:
                     for option in declared(project, options.path, str(key[0])):
                         if option.setting is not None:
-                            yield from _against(project, loaded, key, option.setting, module, call)
+                            yield from _against(project, loaded, shared, key, option.setting, module, call)
 
 
 def _against(
-    project: Project, loaded: Loaded, key: tuple[str | int, ...], default: Setting, module: Module, node: ast.AST
+    project: Project,
+    loaded: Loaded,
+    shared: frozenset[str],
+    key: tuple[str | int, ...],
+    default: Setting,
+    module: Module,
+    node: ast.AST,
 ) -> Iterator[Shadowed]:
     if default.value is None:
         return
     for path in loaded.files.paths:
+        if path in shared:
+            continue
         for entry in project.configs.find(path, key)[:1]:
             if entry.kind == "scalar" and entry.value is not None and entry.value != default.value:
                 yield Shadowed(entry, default, module, node)
