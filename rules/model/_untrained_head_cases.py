@@ -305,6 +305,18 @@ VALID = (
         _REPLACED["resnet.py"] + "\n\ndef resnet():\n    return ResNet()\n",
         "nothing of the project trains: it takes pretrained networks apart",
     ),
+    Valid(
+        {
+            "export.py": "import pytorch_lightning as pl\nimport torch\nfrom torch import nn\n\n\n"
+            "class Held(pl.LightningModule):\n    def __init__(self, trunk):\n        super().__init__()\n"
+            "        self.trunk = trunk\n        self.answers = nn.Linear(8, 2)\n\n"
+            '    def forward(self):\n        """Lightning asks for one."""\n\n\n'
+            "def export(path, trunk, target):\n    held = Held(trunk)\n"
+            '    held.load_state_dict(torch.load(path)["state_dict"])\n'
+            "    target.answers.load_state_dict(held.answers.state_dict())\n    return target\n",
+        },
+        "a module that only holds weights to be copied",
+    ),
     Valid(_LEVELS.format(name='"level{}".format(i)'), "looked up by a name that is put together"),
     Valid(_LEVELS.format(name='f"level{i}"'), "the same"),
     Valid(_LEVELS.format(name='"level%d" % i'), "the same"),

@@ -127,7 +127,19 @@ def _has_own_forward(klass: Symbol, project: Project) -> bool:
     """Whether all code that runs the module is here: ``forward``, and no base of another package but torch's."""
     outside = [b for b in project.symbols.ancestry(klass) if isinstance(b, str)]
     plain = all(b.startswith(("torch.nn.", "pytorch_lightning.", "lightning.")) or b == "object" for b in outside)
-    return plain and project.symbols.method(klass, "forward") is not None
+    forward = project.symbols.method(klass, "forward") if plain else None
+    opened = project.flow.calls.function(forward) if forward is not None else None
+    # One that does nothing is there for the form: the module only holds weights, to be read and copied.
+    return forward is not None and not (opened is not None and all(map(_is_nothing, _body(opened[1].node))))
+
+
+def _body(function: ast.AST) -> list[ast.stmt]:
+    return function.body if isinstance(function, (ast.FunctionDef, ast.AsyncFunctionDef)) else []
+
+
+def _is_nothing(statement: ast.stmt) -> bool:
+    is_text = isinstance(statement, ast.Expr) and isinstance(statement.value, ast.Constant)
+    return is_text or isinstance(statement, (ast.Pass, ast.Raise))
 
 
 class _Texts:
