@@ -203,6 +203,16 @@ dependencies = ["torch==1.9.0"]
 INVALID = (
     Invalid(
         {
+            "Pipfile": '[packages]\ntimm = "==0.4.12"\ntorch = "==1.8.1"\n',
+            "requirements.txt": "timm==0.4.12\ntorch==1.5.0\n",
+            "net.py": "from torch import nn\n\nact = nn.Hardswish()\n",
+        },
+        [("requirements.txt", 2), ("requirements.txt", 2)],
+        confidence=Confidence.MEDIUM,
+        why="of two pins, the one that lacks the name",
+    ),
+    Invalid(
+        {
             "requirements.txt": "numpy>=1.20\ntorch==1.9.0\ntorchvision==0.19.0  # only for swin3d_t\n",
             "train.py": _SWIN,
         },

@@ -147,7 +147,9 @@ class DependencyPins(Rule):
         whole = any(view.all_before(need.first) for need in demand.needs)
         verb = "pins" if view.range.is_exact else "admits"
         message = f"`{latest.name}` ({latest.path}:{latest.line}) exists from {view.package} {said(least)} on, "
-        message += f"but `{short(view.speaker)}` {verb} {said(view.oldest_before(least))}"
+        oldest = view.oldest_before(least)
+        speaker = next((one for one in view.range.spoken_by if _range(one).admits(oldest)), view.speaker)
+        message += f"but `{short(speaker)}` {verb} {said(oldest)}"
         ordered = sorted(demand.needs, key=lambda need: need.first, reverse=True)
         evidence = [
             Evidence(n.path, n.line, f"needs {n.name}, in {view.package} from {said(n.first)} on ({n.source})")
@@ -159,9 +161,7 @@ class DependencyPins(Rule):
         else:
             edits, reason = _bound_edits(project, view.range.spoken_by, least)
         amp_only = all(need.is_amp for need in demand.needs)
-        return self._finding(
-            view.speaker, message, evidence, view.confidence(whole=whole), edits, reason, advice=amp_only
-        )
+        return self._finding(speaker, message, evidence, view.confidence(whole=whole), edits, reason, advice=amp_only)
 
     def _conflicts(self, project: Project) -> Iterator[Finding]:
         """Files of one program that ask for releases of a package which exclude each other, once for each cause."""
