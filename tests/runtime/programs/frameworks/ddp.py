@@ -1,15 +1,21 @@
-"""Two ranks on gloo, started by torchrun."""
+"""Two ranks on gloo, started by torchrun.
+
+They end with gloo's threads: one that drops a tensor of its last work while Python shuts down aborts its rank
+(pytorch/pytorch#190489). `destroy_process_group` joins those threads only if nothing else holds the group. The model
+does, so it is gone by then. So do the defaults of the functions of `torch.distributed.nn.functional` where that is first
+imported after the group was made, as the first optimizer does: hence the import here.
+"""
 
 import torch
 import torch.distributed as dist
+import torch.distributed.nn.functional
 from task import Net, Vectors, report
 from torch.nn.functional import cross_entropy
 from torch.nn.parallel import DistributedDataParallel
 from torch.utils.data import DataLoader, DistributedSampler
 
 
-def main():
-    dist.init_process_group("gloo")
+def train():
     torch.manual_seed(dist.get_rank())
     dataset = Vectors()
     sampler = DistributedSampler(dataset, shuffle=True, seed=0)
@@ -29,6 +35,11 @@ def main():
                 report(step, total)
             optimizer.step()
             step += 1
+
+
+def main():
+    dist.init_process_group("gloo")
+    train()
     if dist.get_rank() == 0:
         print("done")
     dist.barrier()  # gloo may abort a rank whose partner has left
