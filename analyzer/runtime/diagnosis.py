@@ -9,13 +9,19 @@ from pathlib import Path
 
 from .launching import Ended
 from .settings import RunSettings
-from .trace import Event, Trace
+from .trace import Event, ProcessTrace, Trace
 
 _FILE = re.compile(r'^\s*File "(?P<path>[^"]+)", line (?P<line>\d+)(?:,)? in (?P<function>\S+)', re.MULTILINE)
 _TRACEBACK = "Traceback (most recent call last)"
 _STACK = re.compile(r"^(?:(?:Current thread|Thread) 0x[0-9a-f]+.*|Stack) \(most recent call first\):", re.MULTILINE)
 _SHOWN = 300  # characters of a message
 _OWN_STOPS = ("steps", "backwards")
+_LAUNCHER = "ChildFailedError"  # what torchrun raises when a rank fails: it says that, and not why
+_ROOT = re.compile(
+    r"Root Cause \(first observed failure\):.*?^\s*rank\s*: (?P<rank>\d+)\b.*?"
+    r"^\s*exitcode\s*: (?P<code>-?\d+) \(pid: (?P<pid>\d+)\)",
+    re.MULTILINE | re.DOTALL,
+)
 
 
 Roots = tuple[Path, ...]
@@ -60,17 +66,25 @@ def diagnose(ended: Ended, trace: Trace, settings: RunSettings, roots: Roots, ti
         note = f"the limit of {timeout:g} s ended it after {steps} of {wanted} steps" if wanted else ""
         return Diagnosis(notes=(note,) if note else ())
     if _stopped_by(trace) in _OWN_STOPS:
-        return Diagnosis()
+        died, _ = _signalled(ended, trace)
+        return Diagnosis(notes=(f"{died}, after mlfix had ended its training",) if died else ())
     return _by_itself(ended, trace, roots)
 
 
 def _by_itself(ended: Ended, trace: Trace, roots: Roots) -> Diagnosis:
     """A command that ended of its own accord: a crash, the end of its training, or no training at all."""
-    error = trace.last("exc") or next(iter(trace.all_events("exc")), None)
+    errors = [e for e in (trace.last("exc"), *trace.all_events("exc")) if e is not None]
+    error = next((e for e in errors if e.get("type") != _LAUNCHER), None)
     if ended.exit:
         if error is not None:
             return _raised(error, trace, roots)
-        return Diagnosis(_said(ended), _phase(trace), _frame(ended, trace, roots))
+        cause, process = _signalled(ended, trace)
+        if process is not None and process.ended:
+            return Diagnosis(f"{cause} while Python shut down, after its program had ended", _phase(trace))
+        cause = cause or (_failed_rank(ended) if errors else "") or _said(ended)
+        # What is known of places are those of the other ranks, which the launcher ended.
+        frame = "" if cause.startswith("rank ") else _frame(ended, trace, roots)
+        return Diagnosis(cause, _phase(trace), frame)
     if not trace.processes:
         hint = "it left processes behind, which were ended" if ended.left else "none of its processes imported torch"
         return Diagnosis(f"nothing was seen of the command: {hint}", "start")
@@ -108,20 +122,39 @@ def _phase(trace: Trace) -> str:
 
 
 def _said(ended: Ended) -> str:
-    """What a command that failed said last, or the signal that ended it."""
+    """What a command that failed said last."""
     code = ended.exit or 0
     lines = [line.strip() for line in ended.output.splitlines() if line.strip()]
     last = lines[-1] if lines else ""
-    if code < 0:
-        import signal
-
-        try:
-            name = signal.Signals(-code).name
-        except ValueError:
-            name = f"signal {-code}"
-        more = " (out of memory?)" if name == "SIGKILL" else ""
-        return f"the command was ended by {name}{more}"
     return _short(f"exit code {code}: {last}" if last else f"exit code {code}, and no output")
+
+
+def _failed_rank(ended: Ended) -> str:
+    """The rank that torchrun saw fail first, where it failed by its own exit code."""
+    found = _ROOT.search(ended.output)
+    return f"rank {found['rank']} ended with exit code {found['code']}" if found else ""
+
+
+def _signalled(ended: Ended, trace: Trace) -> tuple[str, ProcessTrace | None]:
+    """That a signal ended the command or a rank of it, else an empty text; and what that process wrote, where known.
+
+    torchrun's own exit code is 1 whatever became of its ranks; its output says which one failed first, and how.
+    """
+    found = _ROOT.search(ended.output) if ended.exit and ended.exit > 0 else None
+    code = int(found["code"]) if found else ended.exit or 0
+    if code >= 0:
+        return "", None
+    import signal
+
+    try:
+        name = signal.Signals(-code).name
+    except ValueError:
+        name = f"signal {-code}"
+    more = " (out of memory?)" if name == "SIGKILL" else ""
+    if found is None:
+        return f"the command was ended by {name}{more}", trace.main if len(trace.processes) == 1 else None
+    process = next((p for p in trace.processes if p.header.get("pid") == int(found["pid"])), None)
+    return f"rank {found['rank']} was ended by {name}{more}", process
 
 
 def _short(text: str) -> str:

@@ -201,6 +201,15 @@ def test_a_signal_that_kills_it(one: Lab) -> None:
     assert run.cause == "the command was ended by SIGKILL (out of memory?)"
 
 
+def test_a_signal_after_all_its_work(one: Lab) -> None:
+    run = one.run(
+        "import os, torch\nclass Late:\n    def __del__(self, abort=os.abort):\n        abort()\n"
+        "late = Late()\nfor _ in range(3): torch.step()\n"
+    )
+    assert run.cause == "the command was ended by SIGABRT while Python shut down, after its program had ended"
+    assert (run.exit, run.phase, run.frame, run.steps) == (-6, "train", "", 3)
+
+
 @pytest.mark.parametrize("script", ["export PYTHONPATH=.\npython train.py\n", "PYTHONPATH=. python3 train.py\n"])
 def test_shell_scripts_that_lose_the_agent(one: Lab, script: str, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("PATH", os.pathsep.join((str(Path(sys.executable).parent), os.environ["PATH"])))
