@@ -19,7 +19,8 @@ def fix(finding: Finding, project: Project) -> Fix:
     """Replace a seed by a draw: fresh each epoch and worker, repeated under ``torch.manual_seed``.
 
     Args:
-        finding: of the rule ``fixed-seed-augmentation``; ``repair`` holds where the seed stands and in what function.
+        finding: of the rule ``fixed-seed-augmentation``; ``repair`` holds where the seed stands: its file,
+            which need not be the finding's own, its place there and its function.
         project: the project it was found in.
 
     Returns:
@@ -29,7 +30,7 @@ def fix(finding: Finding, project: Project) -> Fix:
         NoFix: the seed is not where it was found.
     """
     assert finding.repair is not None
-    module = project.module(finding.location.path)
+    module = project.module(finding.repair["path"])
     seed = seed_at(module, finding.repair["seed"])
     torch, imports = ensure_import(module, seed, "torch")
     draw = f"int({torch}.randint(2**31, ()))"

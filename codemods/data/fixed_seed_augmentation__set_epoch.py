@@ -35,7 +35,7 @@ def fix(finding: Finding, project: Project) -> Fix:
             would not see the epoch.
     """
     assert finding.repair is not None
-    module = project.module(finding.location.path)
+    module = project.module(finding.repair["path"])
     klass = Symbol(*finding.repair["dataset"])
     seed = seed_at(module, finding.repair["seed"])
     method, owner = _method(module, seed, klass, project)

@@ -23,6 +23,87 @@ def numpy_seed(seed, *more):
         np.random.set_state(state)
 """
 
+_PLATES = """\
+import cv2
+from torch.utils.data import Dataset
+
+from windows import {name}
+
+
+class Plates(Dataset):
+    def __init__(self, paths, side):
+        self.paths = paths
+        self.side = side
+
+    def __len__(self):
+        return len(self.paths)
+
+    def __getitem__(self, index):
+        plate = cv2.imread(self.paths[index])
+        return {call}
+"""
+
+_CUT = """\
+import numpy as np
+
+
+def cut(plate, side, seed):
+    rng = np.random.default_rng(seed)
+    top = rng.integers(0, plate.shape[0] - side)
+    left = rng.integers(0, plate.shape[1] - side)
+    return plate[top : top + side, left : left + side]
+"""
+
+_CUT_BY_NUMBER = """\
+import numpy as np
+
+SALT = 977
+
+
+def cut(plate, side, number):
+    rng = np.random.default_rng(SALT + number)
+    top = rng.integers(0, plate.shape[0] - side)
+    left = rng.integers(0, plate.shape[1] - side)
+    return plate[top : top + side, left : left + side]
+"""
+
+_TRACES = """\
+import numpy as np
+from torch.utils.data import Dataset
+
+from windows import repeatable
+
+
+class Traces(Dataset):
+    def __init__(self, paths, seed):
+        self.paths = paths
+        self.seed = seed
+
+    def __len__(self):
+        return len(self.paths)
+
+    def __getitem__(self, index):
+        trace = np.load(self.paths[index])
+        with repeatable({seed}):
+            return trace + 0.05 * np.random.randn(len(trace))
+"""
+
+_REPEATABLE = """\
+import contextlib
+
+import numpy as np
+
+
+@contextlib.contextmanager
+def repeatable(seed, *more):
+    before = np.random.get_state()
+    np.random.seed(hash((seed, *more)) % 2**32 if more else seed)
+    try:
+        yield
+    finally:
+        np.random.set_state(before)
+"""
+
 VALID = [
     Valid(
         """\
@@ -298,6 +379,24 @@ class Speech(Dataset):
         return wave[start : start + self.length]
 """,
         "a setting chooses between a stream of its own and the global one",
+    ),
+    Valid(
+        {
+            "plates.py": _PLATES.format(
+                name="cut", call="cut(plate, self.side, seed=int(torch.initial_seed()) + index)"
+            ).replace("import cv2\n", "import cv2\nimport torch\n"),
+            "windows.py": _CUT,
+        },
+        "the seed that a helper of another file is given is the worker's",
+    ),
+    Valid(
+        {
+            "traces.py": _TRACES.format(seed="self.seed, self.epoch, index").replace(
+                "    def __len__", "    def set_epoch(self, epoch):\n        self.epoch = epoch\n\n    def __len__"
+            ),
+            "windows.py": _REPEATABLE,
+        },
+        "the epoch is one of what a context manager mixes",
     ),
 ]
 
@@ -745,5 +844,41 @@ class Counts(Dataset):
         return self._measure(clean, index), clean
 """,
         why="the same noise in each epoch, drawn through a negated input",
+    ),
+    Invalid(
+        {
+            "plates.py": _PLATES.format(name="cut", call="cut(plate, self.side, seed=31 * index)"),
+            "windows.py": _CUT,
+        },
+        at=[("plates.py", 17)],
+        fixed={
+            "plates.py": _PLATES.format(
+                name="cut", call="cut(plate, self.side, seed=int(torch.randint(2**31, ())))"
+            ).replace("import cv2\n", "import cv2\nimport torch\n"),
+            "windows.py": _CUT,
+        },
+        why="a helper of another file draws, and is given the seed",
+    ),
+    Invalid(
+        {"plates.py": _PLATES.format(name="cut", call="cut(plate, self.side, index)"), "windows.py": _CUT_BY_NUMBER},
+        at=[("plates.py", 17)],
+        fixed={
+            "plates.py": _PLATES.format(name="cut", call="cut(plate, self.side, index)"),
+            "windows.py": _CUT_BY_NUMBER.replace("SALT + number", "int(torch.randint(2**31, ()))").replace(
+                "import numpy as np\n", "import numpy as np\nimport torch\n"
+            ),
+        },
+        why="a helper of another file makes the seed of the item's number",
+    ),
+    Invalid(
+        {"traces.py": _TRACES.format(seed="self.seed + index"), "windows.py": _REPEATABLE},
+        at=[("traces.py", 17)],
+        fixed={
+            "traces.py": _TRACES.format(seed="int(torch.randint(2**31, ()))").replace(
+                "import numpy as np\n", "import numpy as np\nimport torch\n"
+            ),
+            "windows.py": _REPEATABLE,
+        },
+        why="a context manager that mixes what it is given",
     ),
 ]

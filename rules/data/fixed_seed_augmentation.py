@@ -117,12 +117,13 @@ class FixedSeedAugmentation(Rule):
                     continue
                 shown, seeds, call = _where_the_seed_is_made(project, item, visit, seeding)
                 mark = (id(shown.scope), shown.module.segment(seeds[0]))
-                if shown.module.path == module.path and mark not in reported:
+                if mark not in reported:
                     reported.add(mark)
-                    yield self._report(item, shown, call, seeds, parts, places)
+                    yield self._report(module, item, shown, call, seeds, parts, places)
 
     def _report(
         self,
+        home: Module,
         item: Item,
         visit: Visit,
         call: ast.Call,
@@ -130,7 +131,9 @@ class FixedSeedAugmentation(Rule):
         parts: set[Part],
         places: list[Applied],
     ) -> Finding:
+        """At the seed, or, where a helper of another file makes it, at the dataset's own call of that helper."""
         module = visit.module
+        place = call if module is home else next(op.node for op in reversed(visit.chain) if op.module is home)
         what = "constants and the item" if Part.ITEM in parts else "constants"
         seed = ", ".join(module.snippet(s) for s in seeds)
         best = next((p for p in places if not p.is_opaque), places[0])
@@ -139,12 +142,13 @@ class FixedSeedAugmentation(Rule):
             evidence.append(op.module.evidence(op.node, f"`{op.text()}` is reached from `{item.klass.qualname}`"))
         evidence.append(Evidence(best.op.module.path, best.op.node.lineno, best.note))
         return self.finding(
-            module,
-            call,
+            home,
+            place,
             f"the augmentation of `{item.klass.qualname}` is seeded with `{seed}`: each epoch repeats the same view",
             evidence=evidence,
             confidence=_confidence(item, places),
             repair={
+                "path": module.path,
                 "seed": module.span(seeds[0]),
                 "scope": visit.scope.qualname,
                 "dataset": (item.klass.path, item.klass.qualname),
@@ -177,7 +181,7 @@ def _where_the_seed_is_made(
         flow = project.flow
         of_item = [
             g
-            for g in (*given, *extra)
+            for g in {id(g): g for g in (*given, *extra)}.values()
             if Part.ITEM in SeedParts(flow, item.getter.scope, item.calls).parts(Operand(g, caller.frame))
         ]
         seeds, call, visit = of_item or given, outer.node, caller
@@ -185,9 +189,18 @@ def _where_the_seed_is_made(
 
 
 def _is_given(visit: Visit, seeds: list[ast.expr]) -> bool:
-    """Whether a function only seeds, and takes its seed from its caller whole."""
+    """Whether a function takes its seed from its caller: whole, or as arguments that it only mixes and seeds with."""
+    if all(isinstance(s, ast.Name) for s in seeds):
+        return bool(_names(visit, seeds))
+    names = _all_names(visit, seeds)
+    is_mixed = all(_is_parameter(visit, n) or n not in visit.scope.bindings for n in names)
+    has_state = any(isinstance(n, ast.Attribute) for s in seeds for n in ast.walk(s))
     only_seeds = not any(last_name(c.func) in DRAWS for c in own_calls(visit.scope))
-    return only_seeds and all(isinstance(s, ast.Name) for s in seeds) and bool(_names(visit, seeds))
+    return only_seeds and is_mixed and not has_state and bool(_names(visit, seeds))
+
+
+def _is_parameter(visit: Visit, name: str) -> bool:
+    return all(b.kind is Kind.PARAMETER for b in visit.scope.bindings.get(name, ())) and name in visit.scope.bindings
 
 
 def _all_names(visit: Visit, seeds: list[ast.expr]) -> list[str]:

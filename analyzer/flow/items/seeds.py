@@ -168,6 +168,8 @@ class SeedParts(Evaluator[Part]):
         node = op.node
         if isinstance(node, ast.Constant):
             return [Known(Part.CONSTANT)]
+        if isinstance(node, ast.Starred):
+            return self.evaluate(op.sub(node.value))
         if isinstance(
             node, (ast.BinOp, ast.UnaryOp, ast.Compare, ast.Tuple, ast.List, ast.JoinedStr, ast.FormattedValue)
         ):
@@ -197,7 +199,8 @@ class SeedParts(Evaluator[Part]):
         if home is scope and node.id == _vararg(scope) and id(scope) in self.calls:
             call = self.calls[id(scope)]
             assert isinstance(call.node, ast.Call)
-            return _all([self.evaluate(call.sub(a)) for a in call.node.args if not isinstance(a, ast.Starred)])
+            given = [self.evaluate(call.sub(a)) for a in call.node.args if not isinstance(a, ast.Starred)]
+            return _all(given) or [Known(Part.CONSTANT)]
         if home.parent is None:
             bindings = home.bindings[node.id]
             if len(bindings) > 1 or bindings[0].kind is Kind.AUGMENT:
