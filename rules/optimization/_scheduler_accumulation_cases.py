@@ -190,6 +190,34 @@ def train():
 train()
 """
 
+_RUNNER = """\
+from torch import nn, optim
+from torch.optim.lr_scheduler import CosineAnnealingLR
+
+
+def make(net, options):
+    optimizer = optim.AdamW(net.parameters(), lr=options.rate)
+    return optimizer, CosineAnnealingLR(optimizer, T_max={plan})
+
+
+class Runner:
+    def __init__(self, net, batches, options):
+        self.net, self.batches, self.options = net, batches, options
+        self.optimizer, self.schedule = make(net, options)
+
+    def run(self):
+        for _ in range(self.options.rounds):
+            self.one_round()
+
+    def one_round(self):
+        for x, y in self.batches:
+            loss = nn.functional.cross_entropy(self.net(x), y)
+            self.optimizer.zero_grad()
+            loss.backward()
+            self.optimizer.step()
+{move}
+"""
+
 INVALID = (
     Invalid(
         _loop(
@@ -321,9 +349,19 @@ INVALID = (
         _MICRO_LOOP.format(plan="updates"),
         why="the micro-batches of a step are a loop of their own",
     ),
+    Invalid(
+        _RUNNER.format(plan="options.rounds", move="            self.schedule.step()"),
+        [("train.py", 7)],
+        _RUNNER.format(plan="options.rounds", move="        self.schedule.step()"),
+        why="the options are an attribute that is set together with others, and so is the scheduler",
+    ),
 )
 
 VALID = (
+    Valid(
+        _RUNNER.format(plan="options.rounds", move="        self.schedule.step()"),
+        "attributes that are set together: planned in epochs, moved once an epoch",
+    ),
     Valid(
         """\
 import argparse

@@ -70,12 +70,25 @@ def _agreed(flow: Flow, op: Operand, depth: int) -> Origin | None:
     found: set[Origin | None] = set()
     for source in own_sources(flow, op):
         changed = source.binding is not None and source.binding.kind in (Kind.UPDATE, Kind.AUGMENT)
-        if source.operand is None or source.index or source.is_element or changed:
+        if source.operand is None or source.is_element or changed:
             return None
-        if source.operand.node is op.node or key_of(source.operand.node) is None:
+        given = _entry(source.operand, source.index)
+        if given is None or given.node is op.node or key_of(given.node) is None:
             return None
-        found.add(origin(flow, source.operand, depth + 1))
+        found.add(origin(flow, given, depth + 1))
     return found.pop() if len(found) == 1 else None
+
+
+def _entry(op: Operand, index: tuple[int, ...]) -> Operand | None:
+    """One of several names that are set together (``a, b = x, y``); None where what is unpacked is not written out."""
+    for position in index:
+        node = op.node
+        if not isinstance(node, (ast.Tuple, ast.List)) or any(isinstance(e, ast.Starred) for e in node.elts):
+            return None
+        if not -len(node.elts) <= position < len(node.elts):
+            return None
+        op = op.sub(node.elts[position])
+    return op
 
 
 def _is_receiver(method: ast.AST, name: str) -> bool:
