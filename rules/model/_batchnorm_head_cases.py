@@ -616,4 +616,39 @@ class Net(torch.nn.Module):
         Confidence.HIGH,
         "other code needs the old head: no fix",
     ),
+    Invalid(
+        """\
+from torch import nn
+
+
+class Digits(nn.Module):
+    def __init__(self, width, num_classes):
+        super().__init__()
+        self.trunk = nn.Conv2d(1, width, 3)
+        self.last = nn.Linear(width, num_classes)
+        self.scale = nn.BatchNorm1d(num_classes)
+
+    def forward(self, x):
+        x = self.trunk(x).relu().mean((2, 3))
+        return self.scale(self.last(x))
+""",
+        [("train.py", 9)],
+        """\
+from torch import nn
+
+
+class Digits(nn.Module):
+    def __init__(self, width, num_classes):
+        super().__init__()
+        self.trunk = nn.Conv2d(1, width, 3)
+        self.last = nn.Linear(width, num_classes)
+        self.scale = nn.Identity()
+
+    def forward(self, x):
+        x = self.trunk(x).relu().mean((2, 3))
+        return self.scale(self.last(x))
+""",
+        Confidence.MEDIUM,
+        "the norm after the last layer, behind pooling",
+    ),
 )

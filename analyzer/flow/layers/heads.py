@@ -21,7 +21,7 @@ from ..values.flow import Flow
 from ..values.frames import Frame, Known, Operand
 from ..values.functions import returned
 from ..values.uses import uses
-from .order import Layer, applied_names, is_sequential, layer_of, layers_of, sequence
+from .order import Layer, is_sequential, last_applied, layer_of, layers_of, sequence
 
 NORMS = frozenset({"BatchNorm1d", "SyncBatchNorm", "LazyBatchNorm1d"})
 _LINEAR = frozenset({"Linear", "LazyLinear"})
@@ -215,7 +215,7 @@ def _split(module: Module, project: Project) -> Iterator[Head]:
         if forward is None or init is None:
             continue
         for result in returned(forward):
-            names = applied_names(Operand(result, Frame(module, forward)), project) or []
+            names = last_applied(Operand(result, Frame(module, forward)), project)
             if len(names) < 2:
                 continue
             frame = Frame(module, init)

@@ -162,22 +162,33 @@ def _applied(klass: Symbol, module: Module, init: Frame, project: Project) -> li
 
 def applied_names(op: Operand, project: Project) -> list[str] | None:
     """The attributes of ``self`` that are called on a value one after the other, back to a parameter."""
+    names, is_whole = _chain(op, project)
+    return names if is_whole else None
+
+
+def last_applied(op: Operand, project: Project) -> list[str]:
+    """The attributes of ``self`` that are called on a value last, whatever came before them."""
+    return _chain(op, project)[0]
+
+
+def _chain(op: Operand, project: Project) -> tuple[list[str], bool]:
+    """The calls of ``self``'s attributes that end in a value, and whether they begin at a parameter."""
     names: list[str] = []
     for _ in range(_MOST_LAYERS):
         node = op.node
         if isinstance(node, ast.Call) and len(node.args) == 1 and not node.keywords:
             if not (isinstance(node.func, ast.Attribute) and key_of(node.func.value) == "self"):
-                return None
+                break
             names.append(node.func.attr)
             op = op.sub(node.args[0])
             continue
         bindings = project.flow.reaching(op.frame.scope).at(node) or ()
         if not isinstance(node, ast.Name) or len(bindings) != 1:
-            return None
+            break
         binding = next(iter(bindings))
         if binding.kind is Kind.PARAMETER:
-            return names[::-1]
+            return names[::-1], True
         if binding.kind is not Kind.ASSIGN or binding.value is None or binding.index:
-            return None
+            break
         op = op.sub(binding.value)
-    return None
+    return names[::-1], False
