@@ -28,6 +28,8 @@ _PARTS = frozenset(
      "up", "act", "activation", "criterion", "metric", "transform", "augmentation", "sampler", "decoder", "classifier",
      "batchnorm", "basicblock", "linear", "dropout", "drop", "pipeline"}
 )  # fmt: skip
+_WHOLES = ("net", "network", "next", "former", "mixer", "autoencoder")
+"""Ends of names that are whole models', whatever layer the name begins with."""
 _SHORTEST_FAMILY = 3
 
 
@@ -43,7 +45,9 @@ class ArchitectureName(NamedTuple):
 
     @property
     def is_part(self) -> bool:
-        """Whether the name is that of a building block rather than of a whole model."""
+        """Whether the name is that of a building block rather than of a whole model (``ConvNeXt``, ``PoolFormer``)."""
+        if self.family.endswith(_WHOLES):
+            return False
         return bool(self.words & _PARTS) or any(self.family.endswith(p) for p in ("block", "layer", "loss", "conv"))
 
     @property

@@ -108,6 +108,11 @@ _ELSEWHERE = _project(
     gru=_mixer("GatedNet"),
     mixer=_mixer("Mixer", "width"),
 )
+_CONVOLUTIONAL = _project(
+    _ELSEWHERE["net/factory.py"].replace("GatedNet", "ConvNet").replace(".gru", ".conv"),
+    conv=_mixer("ConvNet"),
+    mixer=_mixer("Mixer", "width"),
+)
 _FALLBACK = _project(
     "from torch import nn\n\ntry:\n    from .mixer import MixerNet\nexcept ImportError:\n    MixerNet = nn.Linear\n\n\n"
     "def create(arch):\n    return MixerNet(64)\n",
@@ -171,6 +176,18 @@ _LIBRARY_TABLE = _project(
 )
 
 INVALID: Sequence[Invalid] = [
+    Invalid(
+        _CONVOLUTIONAL,
+        at=[("net/factory.py", 6)],
+        fixed=_with(
+            _CONVOLUTIONAL,
+            factory='from .conv import ConvNet\nfrom .mixer import Mixer\n\n\ndef create(arch):\n    if arch == "mixer":\n'
+            '        return Mixer(64)\n    elif arch == "gated":\n        return ConvNet(32)\n'
+            "    raise ValueError(arch)\n",
+        ),
+        confidence=Confidence.MEDIUM,
+        why="a whole network whose name begins with a layer's stands in",
+    ),
     Invalid(
         _BY_DIMENSION,
         at=[("net/factory.py", 5)],
