@@ -211,7 +211,7 @@ class Guards:
         for parent in module.ancestors(binding.node):
             if isinstance(parent, (ast.FunctionDef, ast.AsyncFunctionDef, ast.Lambda, ast.ClassDef)):
                 return False
-            if isinstance(parent, ast.Try) and any(_caught(h) & _LOOKS_FOR for h in parent.handlers):
+            if isinstance(parent, ast.Try) and _looks_for_names(parent):
                 return True
             is_branch = isinstance(parent, ast.If) and child is not parent.test
             if isinstance(parent, ast.If) and is_branch and self.checks_release(module, parent.test, depth + 1):
@@ -239,6 +239,14 @@ def _is_attempt(attempt: ast.Try, child: ast.AST) -> bool:
         return bool(looking) or (bool(broad) and (imports or len(attempt.body) <= _SHORT_BODY))
     tries_import = any(isinstance(s, (ast.Import, ast.ImportFrom)) for s in attempt.body)
     return child in looking or (isinstance(child, ast.ExceptHandler) and tries_import)
+
+
+def _looks_for_names(attempt: ast.Try) -> bool:
+    """Whether a try statement tells where a name is missing: by what it catches, or as the attempt of an import."""
+    if any(_caught(h) & _LOOKS_FOR for h in attempt.handlers):
+        return True
+    is_broad = any(not _caught(h) or _caught(h) & _BROAD for h in attempt.handlers)
+    return is_broad and any(isinstance(s, (ast.Import, ast.ImportFrom)) for s in attempt.body)
 
 
 def _is_choice_of_import(choice: ast.If, child: ast.AST) -> bool:

@@ -8,6 +8,30 @@ from ...analyzer.rule import Invalid, Valid
 VALID = (
     Valid(
         {
+            "requirements.txt": "torch>=1.9\n",
+            "train.py": """\
+import torch
+
+try:
+    from torch.amp import GradScaler
+
+    HAS_NEW_SCALER = True
+except Exception:
+    from torch.cuda.amp import GradScaler
+
+    HAS_NEW_SCALER = False
+
+
+def scaler():
+    if HAS_NEW_SCALER:
+        return torch.amp.GradScaler("cuda")
+    return GradScaler()
+""",
+        },
+        "a flag that the attempt of an import sets, whatever is caught",
+    ),
+    Valid(
+        {
             "requirements.txt": "numpy\ntorch==2.8.0+cu128\n",
             "train.py": """\
 import torch
