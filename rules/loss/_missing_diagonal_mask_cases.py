@@ -1039,4 +1039,33 @@ def by_anchor(a, b, labels, t=0.07):
         Confidence.HIGH,
         "a row of the matrix in a loop over anchors",
     ),
+    Invalid(
+        """\
+import torch
+import torch.nn.functional as F
+
+
+def agreement(first, second, heat):
+    rows = F.normalize(torch.cat([first, second]), dim=1)
+    n = len(first)
+    share = F.softmax(rows @ rows.T / heat, dim=1)
+    partners = torch.cat([share.diagonal(n), torch.diag(share, -n)])
+    return -partners.log().mean()
+""",
+        at=[("train.py", 8)],
+        fixed="""\
+import torch
+import torch.nn.functional as F
+
+
+def agreement(first, second, heat):
+    rows = F.normalize(torch.cat([first, second]), dim=1)
+    n = len(first)
+    self_pairs = torch.eye(rows.size(0), dtype=torch.bool, device=rows.device)
+    share = F.softmax((rows @ rows.T / heat).masked_fill(self_pairs, float("-inf")), dim=1)
+    partners = torch.cat([share.diagonal(n), torch.diag(share, -n)])
+    return -partners.log().mean()
+""",
+        why="shares beside the diagonal",
+    ),
 )

@@ -43,6 +43,7 @@ _SELECTED = frozenset(
 )
 _JOINED = frozenset({"cat", "concat", "concatenate", "hstack"})
 _KNOWN = _KEPT | _SCALED | _SHIFTED | _POWERS | _RESHAPED | _SELECTED | {"exp", "exp_", "softmax", "sum", "log"}
+_KNOWN |= {"diag", "diagonal"}
 _PLAIN = Sameness()
 
 
@@ -282,7 +283,8 @@ class Similarities(Evaluator[Similarity]):
         along = called.argument(0, "dim", "axis") is not None or what.sameness.is_row
         if what.stage is Stage.EXP and name == "sum" and along:
             return replace(known, what=replace(what, stage=Stage.SUM, place=called.tensor, origin=op, is_whole=False))
-        if what.stage in _REDUCED and (name in _SELECTED or name == "sum"):
+        beside = name in ("diag", "diagonal") and called.argument(0, "offset", "diagonal") is not None
+        if what.stage in _REDUCED and (name in _SELECTED or name == "sum" or beside):
             return replace(known, what=replace(what, is_whole=False))
         if what.stage in _MATRIX and name in _RESHAPED:
             return replace(known, what=replace(what, is_reshaped=True))
