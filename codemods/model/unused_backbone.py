@@ -187,7 +187,7 @@ def _where(module: Module, project: Project, path: str) -> tuple[ast.stmt, str]:
     """The top-level import to write after, and how a file's imports spell another file of the project.
 
     Raises:
-        NoFix: no import of the file shows how the project's modules are named there.
+        NoFix: no import, of the file or of those that import it, shows how the project's modules are named there.
     """
     example: tuple[ast.ImportFrom, str] | None = None
     for statement in module.tree.body:
@@ -196,21 +196,44 @@ def _where(module: Module, project: Project, path: str) -> tuple[ast.stmt, str]:
             file = project.symbols.module_file(module.path, source)
             if file is not None:
                 example = (statement, file)
-    if example is None:
-        raise NoFix(f"import the class from {path}: this file imports nothing of the project that shows how")
-    statement, file = example
     name = _module_name(path)
+    if example is None:
+        return _as_importers_say(module, project, name)
+    statement, file = example
     if statement.level:
         folder = posixpath.dirname(module.path)
         up = posixpath.relpath(path, folder or ".").split("/")
         dots = "." * (1 + up.count(".."))
         return statement, dots + ".".join(p for p in up if p != "..").removesuffix(".py").removesuffix(".__init__")
-    known = _module_name(file)
-    spelled = statement.module or ""
-    root = known.removesuffix(spelled) if known.endswith(spelled) else None
+    root = _root(statement, file)
     if root is None or not name.startswith(root):
         raise NoFix(f"import the class from {path}: it lies outside of the folder from which this file imports")
     return statement, name.removeprefix(root)
+
+
+def _as_importers_say(module: Module, project: Project, name: str) -> tuple[ast.stmt, str]:
+    """As :func:`_where`, for a file that imports nothing of the project: as those spell it that import this file.
+
+    They name it from the folder in which the program starts, and so its neighbours are named from there too.
+    """
+    roots: set[str | None] = set()
+    for path in project.graphs.importers_of(module.path):
+        importer = project.try_module(path)
+        nodes = ast.walk(importer.tree) if importer is not None else ()
+        for node in (n for n in nodes if isinstance(n, ast.ImportFrom) and not n.level):
+            if project.symbols.module_file(path, node.module or "") == module.path:
+                roots.add(_root(node, module.path))
+    imports = [s for s in module.tree.body if isinstance(s, (ast.Import, ast.ImportFrom))]
+    root = roots.pop() if len(roots) == 1 else None
+    if root is None or not imports or not name.startswith(root):
+        raise NoFix(f"import the class from {name}: nothing shows how this file can import from the project")
+    return imports[-1], name.removeprefix(root)
+
+
+def _root(statement: ast.ImportFrom, path: str) -> str | None:
+    """What the name of a file has before the part that an absolute import of it spells."""
+    known, spelled = _module_name(path), statement.module or ""
+    return known.removesuffix(spelled) if known.endswith(spelled) else None
 
 
 def _module_name(path: str) -> str:

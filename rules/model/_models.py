@@ -32,7 +32,7 @@ def is_module(project: Project, symbol: Symbol) -> bool:
 
 
 def is_backbone(project: Project, symbol: Symbol) -> bool:
-    """Whether a class is a module of the size of a model: made of several layers or modules, run by ``forward``."""
+    """Whether a class is a module of the size of a model, run by ``forward``: several layers, or a library's model."""
     if not is_module(project, symbol) or read_name(symbol.qualname).is_part:
         return False
     if project.symbols.method(symbol, "forward") is None:
@@ -40,6 +40,8 @@ def is_backbone(project: Project, symbol: Symbol) -> bool:
     facts = project.files[symbol.path]
     own = f"{symbol.qualname}."
     made = [c.callee for c in facts.calls if c.scope.startswith(own)]
+    if any(c.startswith(_LIBRARIES) for c in made):
+        return True
     parts = [c for c in made if c.startswith("torch.nn.") and not c.startswith("torch.nn.functional")]
     return len(parts) + sum(1 for c in made if "." not in c and c[:1].isupper()) >= _FEWEST_PARTS
 

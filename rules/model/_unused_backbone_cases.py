@@ -113,6 +113,43 @@ _CONVOLUTIONAL = _project(
     conv=_mixer("ConvNet"),
     mixer=_mixer("Mixer", "width"),
 )
+_WRAPPED = {
+    "train.py": _TRAIN.replace("from net.factory import create", "from net.volumes import create"),
+    "net/volumes.py": """\
+import torch
+from torch import nn
+from torchvision import models
+
+
+class Volume3D(nn.Module):
+    def __init__(self, channels):
+        super().__init__()
+        self.body = models.resnet18(num_classes=64)
+        self.join = nn.AdaptiveAvgPool1d(1)
+
+    def forward(self, x):
+        return torch.stack([self.body(s) for s in x.unbind(2)]).mean(0)
+
+
+def create(arch):
+    if arch == "video":
+        return Volume3D(channels=3)
+    raise ValueError(arch)
+""",
+    "net/video.py": """\
+from torch import nn
+from torchvision.models.video import r3d_18
+
+
+class TrueVolume3D(nn.Module):
+    def __init__(self, channels=1, classes=64):
+        super().__init__()
+        self.body = r3d_18(num_classes=classes)
+
+    def forward(self, x):
+        return self.body(x)
+""",
+}
 _FALLBACK = _project(
     "from torch import nn\n\ntry:\n    from .mixer import MixerNet\nexcept ImportError:\n    MixerNet = nn.Linear\n\n\n"
     "def create(arch):\n    return MixerNet(64)\n",
@@ -176,6 +213,20 @@ _LIBRARY_TABLE = _project(
 )
 
 INVALID: Sequence[Invalid] = [
+    Invalid(
+        _WRAPPED,
+        at=[("net/volumes.py", 18)],
+        fixed={
+            **_WRAPPED,
+            "net/volumes.py": _WRAPPED["net/volumes.py"]
+            .replace(
+                "from torchvision import models\n",
+                "from torchvision import models\nfrom net.video import TrueVolume3D\n",
+            )
+            .replace("return Volume3D(channels=3)", "return TrueVolume3D(channels=3)"),
+        },
+        why="a model around a library's; its file's name is the choice, and importers show how to import it",
+    ),
     Invalid(
         _CONVOLUTIONAL,
         at=[("net/factory.py", 6)],
