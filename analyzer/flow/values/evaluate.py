@@ -37,6 +37,7 @@ class Evaluator(ABC, Generic[T]):
         self.flow = flow
         self.project = flow.project
         self._active: set[tuple[int, int]] = set()
+        self._depths: dict[tuple[int, int, int], int] = {}
         self._steps = 0
         self._followed = 0
         self._circles = 0
@@ -166,7 +167,7 @@ class Evaluator(ABC, Generic[T]):
         if index and not source.is_element and key_of(op.node) is not None:
             through = [s for s in self.flow.sources(op) if s.binding is None or s.binding.kind not in _CHANGES]
             if through:
-                known = distinct([k for s in through for k in self._from(replace(s, index=s.index + index))])
+                known = self._held_part(op, index, through)
                 return [k.after(source.step) for k in known] if source.step is not None else known
         if index and isinstance(op.node, (ast.Tuple, ast.List)) and index[0] < len(op.node.elts):
             return self._from(replace(source, operand=op.sub(op.node.elts[index[0]]), index=index[1:]))
@@ -177,6 +178,25 @@ class Evaluator(ABC, Generic[T]):
             if index or source.is_element:
                 known = self.element(known, op, index)
         return [k.after(source.step) for k in known] if source.step is not None else known
+
+    def _held_part(self, op: Operand, index: tuple[int, ...], through: Sequence[Source]) -> list[Known[T]]:
+        """A part of what a name holds. In a loop ``a, b = a`` asks for a part of a part of itself, without an end.
+
+        Where :meth:`evaluate` lies between the two it ends them itself, hence the nesting.
+        """
+        mark = (id(op.node), op.frame.mark, self.flow.nesting)
+        outer = self._depths.get(mark)
+        if outer is not None and len(index) >= outer:
+            self._circles += 1
+            return []
+        self._depths[mark] = len(index)
+        try:
+            return distinct([k for s in through for k in self._from(replace(s, index=s.index + index))])
+        finally:
+            if outer is None:
+                del self._depths[mark]
+            else:
+                self._depths[mark] = outer
 
     def _before(self, binding: Binding, op: Operand) -> list[Source]:
         """What a value was that its own function only changes: ``self.items.append(x)`` in a later method."""
