@@ -115,6 +115,22 @@ class Process:
             return  # a process that neither trained nor failed leaves no trace
         self.writer.is_held = False
         self.writer.flush()
+        if not is_error and self._is_stopped_rank():
+            self._leave()
+
+    def _is_stopped_rank(self) -> bool:
+        """Whether this process was stopped before its program could end its process group."""
+        distributed = sys.modules.get("torch.distributed")
+        if self.session is None or self.session.stopping.why is None or distributed is None:
+            return False
+        return bool(distributed.is_available() and distributed.is_initialized())
+
+    def _leave(self) -> None:
+        """End without Python's own ending, in which gloo's threads can abort (pytorch/pytorch#190489)."""
+        for stream in (sys.stdout, sys.stderr):
+            if stream is not None:
+                stream.flush()
+        os._exit(0)
 
     def _exception(self, error: BaseException, trace: Optional[TracebackType]) -> Dict[str, Any]:
         at = None

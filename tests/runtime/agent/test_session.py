@@ -146,6 +146,19 @@ def test_it_ends_after_its_steps(tmp_path: Path, tail: str) -> None:
         assert (tmp_path / "last.pt").exists()
 
 
+@pytest.mark.parametrize(("is_rank", "code"), [(True, 0), (False, 3)])
+def test_a_stopped_rank_ends_before_its_process_group_can_abort(tmp_path: Path, is_rank: bool, code: int) -> None:
+    # As a thread of gloo does it: after all exit handlers, while Python takes itself apart.
+    tail = "import os\nclass Late:\n    def __del__(self):\n        os._exit(3)\nlate = Late()\n"
+    if is_rank:
+        start = f"'gloo', init_method='file://{tmp_path}/store', rank=0, world_size=1"
+        tail += f"torch.distributed.init_process_group({start})\n"
+    ran = run(tmp_path, tail + "fit(50)\n", steps=5)
+    assert ran.code == code, ran.err
+    assert len(ran.lines("loss")) == 4, "what was printed is kept"
+    assert ran.of("end")[0]["steps"] == 5
+
+
 def test_without_an_optimizer_backward_calls_count(tmp_path: Path) -> None:
     tail = (
         "w = torch.zeros(3, requires_grad=True)\n"
