@@ -36,6 +36,31 @@ def is_kept(labels, corner, side, instance, min_overlap):
     inside = crop == instance
     {test}
 """
+_VIEWS = """\
+import numpy as np
+import torch
+
+
+class LesionViews:
+    \"\"\"Pairs of views that both show a lesion.\"\"\"
+
+    def __init__(self, edge, mask_index=1):
+        self.edge = edge
+        self.mask_index = mask_index
+
+    def still_shows(self, view, whole, least=0.25):
+        \"\"\"Whether an augmented view is of use.
+
+        Parameters
+        ----------
+        view : channels of the view
+        whole : mask of the lesion before it was cut
+        least : {meaning}
+        \"\"\"
+        lesion = view[self.mask_index]
+        {test}
+"""
+_LEAST = "fraction of the original lesion that must be left in the view"
 _DOC = '"""Whether enough of the instance lies in the crop."""'
 
 VALID = [
@@ -96,6 +121,60 @@ def accuracy(predicted, labels, wanted):
     Valid(
         _FUNCTION.format(doc=_DOC, test="return int(inside.sum()) >= 64"),
         "a number of voxels",
+    ),
+    Valid(
+        _SAMPLER.format(
+            name="min_overlap",
+            meaning="Share of the nucleus that must be in the patch.",
+            test="return (patch == nucleus).sum() > self.min_overlap * labels[labels == nucleus].size",
+        ),
+        "the size is that of the component's own entries",
+    ),
+    Valid(
+        _SAMPLER.format(
+            name="min_overlap",
+            meaning="Share of the whole patch that the nucleus must cover.",
+            test="return (patch == nucleus).sum() > self.min_overlap * patch.size",
+        ),
+        "the whole of the patch",
+    ),
+    Valid(
+        _VIEWS.format(meaning=_LEAST, test="return lesion.sum() > least * whole.sum()"),
+        "a mask, measured against the whole mask",
+    ),
+    Valid(
+        _VIEWS.format(meaning=_LEAST, test="return lesion.sum() > least * np.flatnonzero(whole).size"),
+        "as many as the whole lesion has",
+    ),
+    Valid(
+        _VIEWS.format(
+            meaning="fraction of the whole view that must be lesion", test="return lesion.sum() > least * self.edge**3"
+        ),
+        "what a view is made of",
+    ),
+    Valid(
+        _VIEWS.format(
+            meaning="fraction of the lesion class in a view", test="return lesion.sum() > least * lesion.numel()"
+        ),
+        "may be said of the view as well",
+    ),
+    Valid(
+        _VIEWS.format(meaning=_LEAST, test="return bool((lesion.sum(dim=0) > least * self.edge**2).any())"),
+        "counted in each column",
+    ),
+    Valid(
+        _VIEWS.format(
+            meaning=_LEAST, test="wrong = lesion != whole\n        return wrong.sum() < least * wrong.numel()"
+        ),
+        "where two masks differ",
+    ),
+    Valid(
+        """\
+def is_labelled_enough(is_labelled, budget):
+    \"\"\"Whether the budget is used up: a fraction of the full dataset that may be kept.\"\"\"
+    return is_labelled.sum() >= budget * is_labelled.size
+""",
+        "a share of all examples",
     ),
 ]
 
@@ -160,5 +239,38 @@ def visible(labels, window, labels_wanted, min_visible):
         at=[("train.py", 8)],
         confidence=Confidence.MEDIUM,
         why="for each component of a list",
+    ),
+    Invalid(
+        _VIEWS.format(
+            meaning=_LEAST,
+            test="voxels = lesion.sum()\n        if voxels < 20:\n            return False\n"
+            "        return voxels > least * self.edge**3",
+        ),
+        at=[("train.py", 25)],
+        confidence=Confidence.MEDIUM,
+        why="the mask is a channel, said to be left of the original",
+    ),
+    Invalid(
+        _VIEWS.format(
+            meaning="percentage of whole lesions that is still visible",
+            test="return np.count_nonzero(lesion > 0.5) / lesion.size >= least",
+        ),
+        at=[("train.py", 22)],
+        confidence=Confidence.MEDIUM,
+        why="a mask and a quotient",
+    ),
+    Invalid(
+        """\
+import numpy as np
+
+
+def keeps_organ(crop, mask, corner, min_kept):
+    \"\"\"Tell whether a crop is good: `min_kept` is the part of the entire organ that must lie inside.\"\"\"
+    inside = mask[tuple(slice(c, c + n) for c, n in zip(corner, crop.shape))]
+    return int(inside.astype(bool).sum()) > int(min_kept * np.prod(crop.shape))
+""",
+        at=[("train.py", 7)],
+        confidence=Confidence.MEDIUM,
+        why="cut from the whole mask, cast, and only the function's documentation says it",
     ),
 ]

@@ -15,7 +15,7 @@ from ...analyzer.source.module import Module
 from ...analyzer.source.scopes import key_of
 from ...analyzer.source.syntax import Syntax, in_order
 from ._absolute_overlap_threshold_cases import INVALID, VALID
-from ._overlap_volumes import counted_component, is_volume, lines_that_say, says_own_share
+from ._overlap_volumes import Counted, counted_in, is_volume, lines_that_say, says_own_share
 
 _COUNTS = frozenset({b"count_nonzero", b"sum("})
 _VOLUMES = frozenset({b"** 3", b"**3", b"** 2", b"**2", b".size", b"prod(", b"numel("})
@@ -36,7 +36,8 @@ class AbsoluteOverlapThreshold(Rule):
     Finds comparisons of the number of voxels of one component (``np.count_nonzero(labels == label)``) with a share of a
     whole volume (``share * size ** 3``, ``share * crop.size``), or of their quotient with the share, where the share is
     said to be one of the component: the documentation of the function or the class says so, or else its name speaks of
-    *overlap*. Thresholds that are said to be of the crop are left alone.
+    *overlap*. For a mask that is counted as a whole (``masks[channel].sum()``), the documentation must speak of a share
+    of the *original* or *whole* object that is left. Thresholds that are said to be of the crop are left alone.
 
     Why it is bad
     -------------
@@ -104,18 +105,18 @@ class AbsoluteOverlapThreshold(Rule):
         frame = project.flow.frame(module, node)
         sides = [Operand(node.left, frame), Operand(node.comparators[0], frame)]
         for counted, bound in (sides, sides[::-1]):
-            component = counted_component(project.flow, counted)
-            if component is None and not _is_quotient(counted.node):
+            what = counted_in(project.flow, counted)
+            if what is None and not _is_quotient(counted.node):
                 continue  # before the callers are asked what the other side is
             share = _share_of_volume(project, bound)
             if share is None:
-                component, share = _quotient(project, counted), bound
-            if component is None:
+                what, share = _quotient(project, counted), bound
+            if what is None:
                 continue
-            told = says_own_share(project, module, node, share)
+            told = says_own_share(module, node, share, what.is_mask)
             if told is None:
                 return None
-            return self._report(module, node, component, share, told)
+            return self._report(module, node, what.array, share, told)
         return None
 
     def _report(self, module: Module, node: ast.Compare, component: Operand, share: Operand, told: Evidence) -> Finding:
@@ -129,12 +130,12 @@ class AbsoluteOverlapThreshold(Rule):
         )
 
 
-def _quotient(project: Project, op: Operand) -> Operand | None:
-    """The component of ``np.count_nonzero(crop == label) / crop.size``."""
+def _quotient(project: Project, op: Operand) -> Counted | None:
+    """What is counted in ``np.count_nonzero(crop == label) / crop.size``."""
     node = op.node
     if not isinstance(node, ast.BinOp) or not isinstance(node.op, ast.Div):
         return None
-    return counted_component(project.flow, op.sub(node.left)) if is_volume(project.flow, op.sub(node.right)) else None
+    return counted_in(project.flow, op.sub(node.left)) if is_volume(project.flow, op.sub(node.right)) else None
 
 
 def _is_quotient(node: ast.expr) -> bool:
