@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from ...analyzer.findings import Confidence
 from ...analyzer.rule import Invalid, Valid
 
 _SYNAPSES = """\
@@ -82,6 +83,91 @@ class Tiles:
 
 loader = DataLoader(Tiles(["a", "b"]), batch_size=8)
 """
+_ORGANS = """\
+import numpy as np
+import tifffile
+import torch
+from torch.utils.data import DataLoader, Dataset
+
+
+class Preparation:
+    def __init__(self, root, seeds):
+        self.root = root
+        self.seeds = seeds
+
+    def split(self, labels, first, second):
+        try:
+            one, other = labels[first], labels[second]
+            left = (labels == one) if one != 0 else np.zeros_like(labels, dtype=bool)
+            right = (labels == other) if other != 0 else np.zeros_like(labels, dtype=bool)
+            return left, right
+        except IndexError:
+            return np.zeros_like(labels, dtype=bool), np.zeros_like(labels, dtype=bool)
+
+    def prepare(self, name):
+        scan = tifffile.imread(f"{{self.root}}/{{name}}.tif")
+        labels = tifffile.imread(f"{{self.root}}/{{name}}_labels.tif")
+        if scan is None:
+            return None
+        left, right = self.split(labels, *self.seeds[name])
+        lesion = labels == 9
+        {end}
+
+    def prepare_all(self):
+        volumes = {{}}
+        for name in self.seeds:
+            volume = self.prepare(name)
+            if volume is not None:
+                volumes[name] = volume
+        return volumes
+
+
+class Patches(Dataset):
+    def __init__(self, volumes, size=48):
+        self.volumes = list(volumes.values())
+        self.size = size
+
+    def __len__(self):
+        return len(self.volumes)
+
+    def __getitem__(self, index):
+        return self.volumes[index][:, : self.size, : self.size, : self.size]
+
+
+def run(root, seeds):
+    source = Preparation(root, seeds)
+    volumes = source.prepare_all()
+    return DataLoader({dataset}, batch_size=4)
+"""
+_STACKED = (
+    "side = left\n        volume = np.stack([scan, side.astype(np.float32), lesion.astype(np.float32)])\n"
+    "        return torch.from_numpy(volume).float()"
+)
+_CELLS = """\
+import numpy as np
+import torch
+from skimage.io import imread
+from torch.utils.data import Dataset
+
+
+def regions(stain, low, high):
+    nuclei = stain[..., 0] > high
+    {other}
+    return nuclei, body
+
+
+class Cells(Dataset):
+    def __init__(self, paths):
+        self.paths = paths
+
+    def __len__(self):
+        return len(self.paths)
+
+    def __getitem__(self, index):
+        image = imread(self.paths[index])
+        nuclei, body = regions(image, 40, 90)
+        return torch.from_numpy(np.stack([image[..., 2], nuclei.astype(image.dtype)]))
+"""
 
 VALID = [
     Valid(
@@ -157,6 +243,34 @@ class Opponent(Dataset):
 """,
         "channels of one file, of which some are chosen",
     ),
+    Valid(
+        _ORGANS.format(
+            end="sides = left | right\n        return torch.from_numpy(np.stack([scan, sides, lesion]).astype(np.float32))",
+            dataset="Patches(volumes)",
+        ),
+        "both sides are merged into one channel",
+    ),
+    Valid(
+        _ORGANS.format(
+            end="side = left if (left & lesion).sum() >= (right & lesion).sum() else right\n"
+            "        return torch.from_numpy(np.stack([scan, side, lesion]).astype(np.float32))",
+            dataset="Patches(volumes)",
+        ),
+        "the other side is compared with before one is chosen",
+    ),
+    Valid(
+        _ORGANS.format(end=_STACKED, dataset='Patches({"all": torch.load(root)})'),
+        "what is stacked reaches no dataset",
+    ),
+    Valid(
+        _ORGANS.replace("left, right = self.split", "left, _right = self.split").format(
+            end=_STACKED, dataset="Patches(volumes)"
+        ),
+        "one side is left out by its name",
+    ),
+    Valid(_CELLS.format(other="body = ~nuclei"), "a mask and what it leaves: one tells the other"),
+    Valid(_CELLS.format(other="body = stain[..., 0] <= high"), "the two sides of one threshold"),
+    Valid(_CELLS.format(other="body = stain.mean()"), "one mask and a number"),
 ]
 
 INVALID = [
@@ -215,5 +329,28 @@ volume = torch.stack([torch.as_tensor(raw), torch.as_tensor(membrane)])""",
         ),
         at=[("train.py", 18)],
         why="one is even normalised before it is forgotten",
+    ),
+    Invalid(
+        _ORGANS.format(end=_STACKED, dataset="Patches(volumes, size=32)"),
+        at=[("train.py", 26)],
+        confidence=Confidence.MEDIUM,
+        fixed=_ORGANS.format(end=_STACKED, dataset="Patches(volumes, size=32)"),
+        why="two masks are made before there is any dataset, and one of them is never stacked",
+    ),
+    Invalid(
+        _ORGANS.format(
+            end="right = np.logical_and(right, lesion)\n"
+            "        return torch.stack([torch.as_tensor(scan), torch.as_tensor(left)]).float()",
+            dataset="Patches({name: source.prepare(name) for name in seeds})",
+        ),
+        at=[("train.py", 26)],
+        confidence=Confidence.MEDIUM,
+        why="prepared in a comprehension; one mask is narrowed before it is forgotten",
+    ),
+    Invalid(
+        _CELLS.format(other="body = (stain[..., 1] > low) & (stain[..., 1] < high)"),
+        at=[("train.py", 22)],
+        confidence=Confidence.MEDIUM,
+        why="made in `__getitem__`, by two thresholds on two stains",
     ),
 ]

@@ -1,4 +1,4 @@
-"""Inputs that are loaded side by side, of which some are stacked and others go nowhere."""
+"""Inputs that are loaded or made side by side, of which some are stacked and others go nowhere."""
 
 from __future__ import annotations
 
@@ -13,6 +13,7 @@ from ...analyzer.flow.values.frames import Frame, Operand
 from ...analyzer.flow.values.functions import own_nodes
 from ...analyzer.source.module import Module
 from ...analyzer.source.scopes import Scope, key_of, last_name
+from ._dropped_masks import makes_masks
 
 STACKS = frozenset({"stack", "cat", "concatenate", "concat", "dstack", "vstack", "merge", "column_stack"})
 """Last names of the functions that put arrays together."""
@@ -28,27 +29,49 @@ class Dropped(NamedTuple):
         names: all of them, in order.
         unused: those on which nothing depends.
         stack: the call that stacks some of the others.
+        are_masks: they are masks, made by a function of the project from what was loaded.
     """
 
     load: ast.stmt
     names: tuple[str, ...]
     unused: tuple[str, ...]
     stack: ast.Call
+    are_masks: bool = False
+
+
+class _Group(NamedTuple):
+    """Names that get their values side by side.
+
+    Attributes:
+        load: the statement (or the first of them).
+        names: all of them.
+        least: how many of them are stacked where the others are missed.
+        source: what is unpacked, where it remains to be seen whether that is masks.
+    """
+
+    load: ast.stmt
+    names: tuple[str, ...]
+    least: int = 2
+    source: Operand | None = None
 
 
 def dropped(flow: Flow, module: Module, scope: Scope) -> Iterator[Dropped]:
     """The groups of one function from which something is dropped."""
-    groups = list(_groups(flow, module, scope))
-    if not groups:
-        return
-    live = Liveness(flow, module, scope)
-    for load, names in groups:
-        unused = tuple(n for n in names if not n.startswith("_") and not live.is_live(n))
-        if not unused or len(unused) >= len(names) - 1:
+    live: Liveness | None = None
+    for group in _groups(flow, module, scope):
+        names = group.names
+        if group.source is not None and not makes_masks(flow, group.source, len(names)):
             continue
-        stack = next((c for c in _stacks(scope) if _reaches(module, live, c) and _holds(scope, c, names) >= 2), None)
+        stacks = [c for c in _stacks(scope) if _holds(scope, c, names) >= group.least]
+        if not stacks:
+            continue
+        live = live or Liveness(flow, module, scope)
+        unused = tuple(n for n in names if not n.startswith("_") and not live.is_live(n))
+        if not unused or len(names) - len(unused) < group.least:
+            continue
+        stack = next((c for c in stacks if _reaches(module, live, c)), None)
         if stack is not None:
-            yield Dropped(load, names, unused, stack)
+            yield Dropped(group.load, names, unused, stack, are_masks=group.source is not None)
 
 
 def may_drop(scope: Scope) -> bool:
@@ -56,8 +79,12 @@ def may_drop(scope: Scope) -> bool:
     return any(True for _ in _stacks(scope))
 
 
-def _groups(flow: Flow, module: Module, scope: Scope) -> Iterator[tuple[ast.stmt, tuple[str, ...]]]:
-    """Names that are loaded together: unpacked from one call, or read one after the other by the same function."""
+def _groups(flow: Flow, module: Module, scope: Scope) -> Iterator[_Group]:
+    """Names that are loaded together: unpacked from one call, or read one after the other by the same function.
+
+    Masks that one function makes side by side are of one kind by themselves: one of two that is stacked says enough.
+    """
+    mattering: set[str] | None = None
     alike: dict[str, list[tuple[ast.stmt, str]]] = {}
     for node in own_nodes(scope):
         if not isinstance(node, ast.Assign) or len(node.targets) != 1:
@@ -65,10 +92,15 @@ def _groups(flow: Flow, module: Module, scope: Scope) -> Iterator[tuple[ast.stmt
         target = node.targets[0]
         if isinstance(target, (ast.Tuple, ast.List)):
             names = tuple(e.id for e in target.elts if isinstance(e, ast.Name))
-            if len(names) == len(target.elts) >= _LEAST and _reads_many(
-                flow, Operand(node.value, Frame(module, scope))
-            ):
-                yield node, names
+            if len(names) < len(target.elts):
+                continue
+            op = Operand(node.value, Frame(module, scope))
+            if len(names) >= _LEAST and _reads_many(flow, op):
+                yield _Group(node, names)
+            elif isinstance(node.value, ast.Call):
+                mattering = _mattering(module, scope) if mattering is None else mattering
+                if not mattering.issuperset(names):
+                    yield _Group(node, names, least=1, source=op)
         elif isinstance(target, ast.Name):
             reader = _reader(node.value)
             if reader:
@@ -76,7 +108,30 @@ def _groups(flow: Flow, module: Module, scope: Scope) -> Iterator[tuple[ast.stmt
     for found in alike.values():
         names = tuple(dict.fromkeys(name for _, name in found))
         if len(names) >= _LEAST:
-            yield min((s for s, _ in found), key=lambda s: s.lineno), names
+            yield _Group(min((s for s, _ in found), key=lambda s: s.lineno), names)
+
+
+def _mattering(module: Module, scope: Scope) -> set[str]:
+    """Names that are plainly used: by more than an assignment, or for one that is used; cheap, and not all of them."""
+    found: set[str] = set()
+    feeding: list[tuple[str, str]] = []
+    for node in own_nodes(scope):
+        if not isinstance(node, ast.Name) or not isinstance(node.ctx, ast.Load):
+            continue
+        statement = module.statement(node)
+        if not isinstance(statement, ast.Assign):
+            if not isinstance(statement, (ast.AnnAssign, ast.AugAssign)):
+                found.add(node.id)
+            continue
+        for target in statement.targets:
+            names = target.elts if isinstance(target, (ast.Tuple, ast.List)) else [target]
+            given = [n.id for n in names if isinstance(n, ast.Name) and len(scope.bindings.get(n.id, [])) == 1]
+            feeding += [(node.id, name) for name in given]
+    before = -1
+    while before < len(found):
+        before = len(found)
+        found |= {name for name, fed in feeding if fed in found}
+    return found
 
 
 def _reads_many(flow: Flow, op: Operand, depth: int = 0) -> bool:
@@ -122,7 +177,7 @@ def _stacks(scope: Scope) -> Iterator[ast.Call]:
     for node in own_nodes(scope):
         if not isinstance(node, ast.Call) or last_name(node.func) not in STACKS or not node.args:
             continue
-        if isinstance(node.args[0], (ast.List, ast.Tuple)):
+        if isinstance(node.args[0], (ast.List, ast.Tuple)) and len(node.args[0].elts) > 1:
             yield node
 
 

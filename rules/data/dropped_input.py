@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 
 from ...analyzer.findings import Confidence, Finding, Level
+from ...analyzer.flow.items.feeding import feeds_items
 from ...analyzer.flow.items.making import makes_items
 from ...analyzer.flow.items.marks import READS
 from ...analyzer.graph.graphs import is_test
@@ -23,8 +24,10 @@ class DroppedInput(Rule):
     ------------
     Finds three or more inputs that are loaded side by side while an item is made - unpacked from one call that reads
     them one by one, or read by the same function - of which at least two are stacked into the item's tensor and another
-    one goes nowhere: nothing that is returned, decided, stored or called depends on any value of its name. Names that
-    start with ``_`` are left out on purpose.
+    one goes nowhere: nothing that is returned, decided, stored or called depends on any value of its name. Likewise two
+    or more masks that one function makes from what was loaded, of which one is stacked. An item is made by
+    ``__getitem__`` and what it calls, and by the functions whose results a dataset is given. Names that start with
+    ``_`` are left out on purpose.
 
     Why it is bad
     -------------
@@ -80,21 +83,23 @@ class DroppedInput(Rule):
             if not scope.is_function or not may_drop(scope):
                 continue
             for found in dropped(project.flow, module, scope):
-                if makes_items(project, module, scope):
+                if makes_items(project, module, scope) or feeds_items(project, module, scope):
                     yield self._report(module, found)
 
     def _report(self, module: Module, found: Dropped) -> Finding:
         lost = " and ".join(f"`{name}`" for name in found.unused)
         is_one = len(found.unused) == 1
-        told = f"{lost} {'is' if is_one else 'are'} loaded and never used"
+        done = "made" if found.are_masks else "loaded"
+        sort = "masks" if found.are_masks else "inputs"
+        told = f"{lost} {'is' if is_one else 'are'} {done} and never used"
         return self.finding(
             module,
             found.load,
             f"{told}: `{module.snippet(found.stack)}` leaves {'it' if is_one else 'them'} out",
             evidence=[
-                module.evidence(found.load, f"{len(found.names)} inputs are loaded: {', '.join(found.names)}"),
+                module.evidence(found.load, f"{len(found.names)} {sort} are {done}: {', '.join(found.names)}"),
                 module.evidence(found.stack, f"these are stacked; nothing depends on {lost}"),
             ],
-            confidence=Confidence.HIGH,
+            confidence=Confidence.MEDIUM if found.are_masks else Confidence.HIGH,
             repair={"stack": module.span(found.stack), "names": list(found.unused)},
         )
