@@ -92,7 +92,143 @@ class Conditions:
         return torch.cat(found)
 """
 )
+_SMOOTH = """\
+import random
+
+import torch
+import torchvision.transforms.functional as TF
+
+
+class Smooth:
+    def __init__(self, widest: float = 2.0) -> None:
+        self.widest = widest
+
+    def __call__(self, stack: torch.Tensor) -> torch.Tensor:
+        image, labels = stack[:1], stack[1:]
+        width = random.uniform(0.2, self.widest)
+        reach = 2 * int(3 * width) + 1
+        planes = []
+        for k in range(image.size(1)):
+            plane = image[:, k : k + 1].squeeze(1)
+            plane = TF.gaussian_blur(plane, [reach, reach], [width, width])
+            planes.append(plane)
+        return torch.cat([torch.stack(planes, dim=1), labels])
+"""
+_TURNED = """\
+import torch
+from torchvision.transforms import functional as TF, InterpolationMode
+
+
+def turn(volume, degrees):
+    turned = []
+    for z in range(volume.shape[2]):
+        turned.append(TF.rotate(volume[:, :, z], degrees, interpolation=InterpolationMode.BILINEAR))
+    return torch.stack(turned, dim=2)
+"""
+_BLURRED = """\
+import torch
+from torchvision.transforms.functional import gaussian_blur
+
+
+def smooth(clip, width=5):
+    frames = torch.stack([gaussian_blur(clip[:, t], width) for t in range(clip.size(1))], dim=1)
+    return frames
+"""
+_WIDTHS = """\
+import random
+
+import torch
+import torchvision.transforms.functional as TF
+
+
+def soften(plane, size=5):
+    width = random.uniform(0.1, 2.0)
+    return TF.gaussian_blur(plane, size, width)
+
+
+def augment(images: torch.Tensor) -> torch.Tensor:
+    return torch.stack([soften(images[i]) for i in range(images.shape[0])])
+"""
+_ONE_BY_ONE = (
+    _HEAD
+    + """\
+class Decoder(nn.Module):
+    def __init__(self):
+        super().__init__()
+        self.up = nn.Sequential(nn.ConvTranspose2d(4, 8, 2, stride=2), nn.ReLU(), nn.Conv2d(8, 3, 3, padding=1))
+
+    @torch.no_grad()
+    def decode(self, latents: torch.Tensor) -> torch.Tensor:
+        pictures = []
+        for i in range(latents.shape[0]):
+            pictures.append(self.up(latents[i : i + 1]))
+        return torch.cat(pictures)
+"""
+)
+_SOFTENER = """\
+import torch
+from torchvision.transforms.v2 import functional as TF
+
+
+class Softener:
+    def __init__(self, size, width):
+        self.size = size
+        self.width = width
+
+    def plane(self, plane, width):
+        return TF.gaussian_blur(plane, self.size, width)
+
+    def volume(self, volume):
+        return torch.stack([self.plane(volume[:, :, z], self.width) for z in range(volume.size(2))], dim=2)
+"""
 VALID = (
+    Valid(_ONE_BY_ONE, "a batch of one at a time, to save memory: low confidence, which is hidden"),
+    Valid(
+        _SMOOTH.replace(
+            "            plane = image", "            width = random.uniform(0.2, 2.0)\n            plane = image"
+        ),
+        "each slice is blurred by a width of its own",
+    ),
+    Valid(_TURNED.replace("], degrees,", "], degrees[z],"), "each slice is turned by an angle of its own"),
+    Valid(
+        _BLURRED.replace("t], width)", "t], width, float(torch.rand(())))"),
+        "the width is drawn for each frame",
+    ),
+    Valid(_WIDTHS, "the width is drawn for each image, in a helper"),
+    Valid(
+        _SOFTENER.replace("        return TF", "        self.width = random.random()\n        return TF")
+        .replace("self.size, width)", "self.size, self.width)")
+        .replace("import torch\n", "import random\n\nimport torch\n", 1),
+        "the same in a method, which keeps it",
+    ),
+    Valid(
+        _SMOOTH.replace("import torchvision.transforms.functional as TF", "from torchvision import transforms as T")
+        .replace("plane = TF.gaussian_blur(plane, [reach, reach], [width, width])", "plane = self.blur(plane)")
+        .replace("        self.widest = widest\n", "        self.blur = T.GaussianBlur(5, (0.1, widest))\n"),
+        "the transform draws its width in each call",
+    ),
+    Valid(
+        _HEAD
+        + """\
+def thick(volume, kernel):
+    slabs = []
+    for z in range(volume.size(2)):
+        slabs.append(F.conv3d(volume[:, :, z : z + 3], kernel).relu())
+    return torch.cat(slabs, dim=2)
+""",
+        "slabs of three slices, which overlap",
+    ),
+    Valid(
+        _HEAD
+        + """\
+def pairs(volume, kernel):
+    found = []
+    for z in range(volume.size(1)):
+        found.append(F.conv2d(volume[:, z - 1 : z + 1], kernel))
+    return torch.cat(found, dim=1)
+""",
+        "each turn needs its neighbour",
+    ),
     Valid(_FILES, "what is taken out in each turn is a file's name: the pictures are read one by one"),
     Valid(_FILES.replace("cv2.imread(self.files[i])", "torch.as_tensor(cv2.imread(self.files[i]))"), "the same"),
     Valid(
@@ -196,6 +332,57 @@ def neighbours(x, kernel):
     ),
 )
 INVALID = (
+    Invalid(_ONE_BY_ONE, at=[("train.py", 14)], confidence=Confidence.LOW, why="it may be meant, to save memory"),
+    Invalid(
+        _SMOOTH,
+        at=[("train.py", 16)],
+        confidence=Confidence.HIGH,
+        why="torchvision's blur on every section, taken out with its axis",
+    ),
+    Invalid(
+        _HEAD
+        + """\
+def smooth(x, kernel):
+    parts = []
+    for c in range(x.shape[1]):
+        part = F.conv2d(x[:, c:1 + c, ...], kernel, padding=1)
+        parts.append(part)
+    return torch.cat(parts, 1)
+""",
+        at=[("train.py", 8)],
+        why="every channel by itself, with the axis kept",
+    ),
+    Invalid(_TURNED, at=[("train.py", 7)], confidence=Confidence.MEDIUM, why="one angle for all sections"),
+    Invalid(
+        _BLURRED,
+        at=[("train.py", 6)],
+        fixed="""\
+from torchvision.transforms.functional import gaussian_blur
+
+
+def smooth(clip, width=5):
+    frames = gaussian_blur(clip.flatten(0, 1), width).unflatten(0, (clip.size(0), clip.size(1)))
+    return frames
+""",
+        confidence=Confidence.HIGH,
+        why="one width for all frames",
+    ),
+    Invalid(
+        _WIDTHS.replace("    width = random.uniform(0.1, 2.0)\n", "    width = 0.3 * size\n"),
+        at=[("train.py", 13)],
+        confidence=Confidence.HIGH,
+        why="a helper with a fixed width",
+    ),
+    Invalid(
+        _SOFTENER,
+        at=[("train.py", 14)],
+        fixed=_SOFTENER.replace(
+            "torch.stack([self.plane(volume[:, :, z], self.width) for z in range(volume.size(2))], dim=2)",
+            "self.plane(\n            volume.transpose(1, 2).flatten(0, 1), self.width\n        )"
+            ".unflatten(0, (volume.size(0), volume.size(2))).transpose(1, 2)",
+        ).removeprefix("import torch\n"),
+        why="a method that is given the same width in each turn",
+    ),
     Invalid(_LOOP, at=[("train.py", 9)], fixed=_FOLDED, why="pooling each plane of a volume, in a helper"),
     Invalid(
         _FRAMES,

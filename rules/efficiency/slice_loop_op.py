@@ -7,15 +7,16 @@ from collections.abc import Iterator
 from typing import Any, ClassVar
 
 from ...analyzer.findings import Confidence, Evidence, Finding, Level
-from ...analyzer.flow.slices.loops import JOINS, SliceLoop, slice_loops
-from ...analyzer.flow.slices.per_item import PER_ITEM, all_per_item, operations
+from ...analyzer.flow.slices.fixed import is_fixed, varying_of
+from ...analyzer.flow.slices.loops import JOINS, SliceLoop, is_single, slice_loops
+from ...analyzer.flow.slices.per_item import PER_ITEM, all_per_item, is_known_per_item, operations
 from ...analyzer.flow.values.frames import Operand
 from ...analyzer.graph.project import Project
 from ...analyzer.rule import Proof, Rule
 from ...analyzer.source.facts import FileFacts
 from ...analyzer.source.module import Module
 from ...analyzer.source.nodes import walk
-from ...analyzer.source.scopes import key_of, last_name
+from ...analyzer.source.scopes import key_of
 from ._slice_loop_op_cases import INVALID, VALID
 from ._slice_loop_op_proof import PROOF
 
@@ -26,9 +27,11 @@ class SliceLoopOp(Rule):
     """What it does
     ------------
     Finds loops and comprehensions over all slices of a tensor along an axis (``for z in range(x.size(2))``) that call
-    an operation on images or a layer for each slice (``x[:, :, z]``), where no slice sees what an earlier one left, and
-    that put the results together with ``torch.stack`` or ``torch.cat``. The operation may stand in a helper or a
-    method of another file.
+    an operation on images or a layer for each slice (``x[:, :, z]``, ``x[:, z : z + 1]``), where no slice sees what an
+    earlier one left, and that put the results together with ``torch.stack`` or ``torch.cat``. The operation may stand
+    in a helper or a method of another file. Functions of torchvision count where all arguments but the picture are the
+    same for every slice: a blur of a width of its own for each is left alone. Confidence is low where one item of a
+    batch is taken at a time and stays a batch (``x[i : i + 1]``): that saves memory.
 
     Why it is bad
     -------------
@@ -86,7 +89,8 @@ class SliceLoopOp(Rule):
             work: list[ast.expr] = [loop.element]
             if isinstance(loop.loop, ast.For):
                 work += [s.value for s in loop.loop.body if isinstance(s, ast.Assign)]
-            names = list(dict.fromkeys(n for part in work for n in operations(Operand(part, frame), project)))
+            varying = varying_of(loop.variable, loop.loop)
+            names = list(dict.fromkeys(n for part in work for n in operations(Operand(part, frame), project, varying)))
             if not names:
                 continue
             planned = _plan(loop, module, project)
@@ -96,10 +100,22 @@ class SliceLoopOp(Rule):
                 f"`{names[0]}` is called for each slice of `{module.segment(loop.tensor)}` along axis {loop.axis}, "
                 "and no slice needs another one's result",
                 evidence=_evidence(loop, module),
-                confidence=Confidence.HIGH if set(names) <= PER_ITEM else Confidence.MEDIUM,
+                confidence=_confidence(loop, names),
                 repair=None if isinstance(planned, str) else planned,
                 no_fix=planned if isinstance(planned, str) else "",
             )
+
+
+def _confidence(loop: SliceLoop, names: list[str]) -> Confidence:
+    if loop.axis == 0 and _keeps_axis(loop):
+        return Confidence.LOW  # a batch of one at a time is how memory is saved
+    return Confidence.HIGH if set(names) <= PER_ITEM else Confidence.MEDIUM
+
+
+def _keeps_axis(loop: SliceLoop) -> bool:
+    """Whether a slice still has the axis that it was taken along: ``x[:, i : i + 1]``."""
+    parts = loop.slices[0].slice
+    return any(is_single(part) for part in (parts.elts if isinstance(parts, ast.Tuple) else [parts]))
 
 
 def _evidence(loop: SliceLoop, module: Module) -> tuple[Evidence, ...]:
@@ -118,12 +134,15 @@ def _plan(loop: SliceLoop, module: Module, project: Project) -> dict[str, Any] |
         return "more than one call is made of a slice: fold the axis into the batch by hand"
     if len(loop.slices) != 1 or call.args[:1] != [loop.slices[0]]:
         return "the slice is not the call's first argument: fold the axis into the batch by hand"
+    if _keeps_axis(loop):
+        return "the slice keeps its axis: fold the axis into the batch by hand"
     if loop.axis not in _FOLDED_AXES or loop.dim != loop.axis or loop.how != "stack":
         return "the results are put together along another axis: fold the axis into the batch by hand"
     operand = project.flow.operand(module, call)
-    name = project.external(module, call.func)
-    is_known = name is not None and name.startswith("torch.") and last_name(call.func) in PER_ITEM
-    if not is_known and not all_per_item(operand, project):
+    varying = varying_of(loop.variable, loop.loop)
+    if not all(is_fixed(a, varying) for a in (*call.args[1:], *(k.value for k in call.keywords))):
+        return "an argument may differ from slice to slice: look, then fold the axis into the batch"
+    if not is_known_per_item(project.external(module, call.func)) and not all_per_item(operand, project):
         return "whether the operation works on each item of a batch alone is not in the code: look, then fold the axis"
     reads = [n for n in walk(call) if isinstance(n, ast.Name) and n.id == loop.variable]
     if len(reads) != 1 or key_of(loop.tensor) is None:

@@ -59,6 +59,28 @@ def test_folded_as_looped(tmp_path: Path, call: str, axis: int, place: str) -> N
         assert torch.allclose(before, after, atol=1e-5)
 
 
+PICTURES = (
+    "TF.gaussian_blur({slice}, [5, 3], [1.5, 0.7])",
+    "TF.resize({slice}, [5, 6], antialias=True)",
+)
+
+
+@pytest.mark.parametrize("call", PICTURES)
+@pytest.mark.parametrize(("axis", "place"), [(1, "x[:, i]"), (2, "x[:, :, i]")])
+@pytest.mark.parametrize("shape", [(2, 3, 5, 8, 8), (2, 4, 7, 8)])
+def test_pictures_folded_as_looped(tmp_path: Path, call: str, axis: int, place: str, shape: tuple[int, ...]) -> None:
+    pytest.importorskip("torchvision")
+    torch.manual_seed(axis)
+    source = LOOP.format(axis=axis, call=call.format(slice=place))
+    source = source.replace("import torch.nn", "import torchvision.transforms.functional as TF\nimport torch.nn", 1)
+    fixed = fixed_files(tmp_path, {"train.py": source}, SliceLoopOp())["train.py"]
+    assert "for i in" not in fixed
+    x = torch.randn(*shape)
+    for before, after in zip(ran(source, x, None), ran(fixed, x, None), strict=True):
+        assert before.shape == after.shape
+        assert torch.allclose(before, after, atol=1e-5)
+
+
 def test_no_case_without_a_fix_is_changed(tmp_path: Path) -> None:
     for number, case in enumerate(SliceLoopOp.INVALID):
         assert isinstance(case, Invalid)

@@ -139,7 +139,7 @@ def _seen(
         number = (
             dim if isinstance(dim, int) else 0 if dim is None and len(join.args) == 1 and not join.keywords else None
         )
-        subscripts = tuple(s for t, _, s in slices if key_of(t) == key_of(tensor))
+        subscripts = tuple(dict.fromkeys(s for t, _, s in slices if key_of(t) == key_of(tensor)))
         if any(_is_read(module, project, s) for s in subscripts):
             return None
         del subscript
@@ -157,19 +157,41 @@ def _is_read(module: Module, project: Project, part: ast.Subscript) -> bool:
 
 
 def _slice(module: Module, use: ast.Name) -> tuple[ast.expr, int, ast.Subscript] | None:
-    """``x`` and 2 of ``x[:, :, i]``."""
-    parent = module.parent(use)
+    """``x`` and 2 of ``x[:, :, i]``, and of ``x[:, :, i : i + 1]``, which keeps the axis."""
+    place = _place(module, use)
+    parent = module.parent(place)
     if isinstance(parent, ast.Tuple):
-        before = parent.elts[: parent.elts.index(use)]
+        before = parent.elts[: parent.elts.index(place)]
         outer = module.parent(parent)
         if not all(_is_full(e) for e in before) or not isinstance(outer, ast.Subscript):
             return None
-        if not all(_is_full(e) or constant(e) is Ellipsis for e in parent.elts if e is not use):
+        if not all(_is_full(e) or constant(e) is Ellipsis for e in parent.elts if e is not place):
             return None
         return (outer.value, len(before), outer) if key_of(outer.value) is not None else None
-    if isinstance(parent, ast.Subscript) and parent.slice is use and key_of(parent.value) is not None:
+    if isinstance(parent, ast.Subscript) and parent.slice is place and key_of(parent.value) is not None:
         return parent.value, 0, parent
     return None
+
+
+def _place(module: Module, use: ast.Name) -> ast.expr:
+    """``i : i + 1`` for either ``i`` of it; otherwise the name itself."""
+    for above in (module.parent(use), module.parent(module.parent(use) or use)):
+        if isinstance(above, ast.Slice) and is_single(above):
+            return above
+    return use
+
+
+def is_single(part: ast.expr) -> bool:
+    """Whether a part of a subscript takes one place and keeps the axis: ``i : i + 1``."""
+    if not isinstance(part, ast.Slice) or not isinstance(part.lower, ast.Name) or part.step is not None:
+        return False
+    end = part.upper
+    if not isinstance(end, ast.BinOp) or not isinstance(end.op, ast.Add):
+        return False
+    for name, one in ((end.left, end.right), (end.right, end.left)):
+        if isinstance(name, ast.Name) and name.id == part.lower.id and isinstance(one, ast.Constant):
+            return type(one.value) is int and one.value == 1
+    return False
 
 
 def _is_full(node: ast.expr) -> bool:
