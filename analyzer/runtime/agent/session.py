@@ -237,7 +237,9 @@ class Session:
 def _is_child() -> bool:
     import multiprocessing
 
-    return multiprocessing.parent_process() is not None or _is_fork_server()
+    # A spawned process imports the program before it knows its parent, and says so in this way (multiprocessing.spawn).
+    inherits = getattr(multiprocessing.current_process(), "_inheriting", False)
+    return multiprocessing.parent_process() is not None or inherits or _is_fork_server()
 
 
 def _is_fork_server() -> bool:
