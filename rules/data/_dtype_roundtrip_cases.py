@@ -100,6 +100,12 @@ def volume(paths):
         "sixteen bits a pixel, brought down to eight",
     ),
     Valid(_SAVED.format(value="(made + 1) / 2"), "0 to 1, as torchvision wants it"),
+    Valid(_SAVED.format(value="(made > 0.5).cpu() * 255"), "a mask of whole numbers, which is taken as it is"),
+    Valid(_SAVED.format(value="made.argmax(0).to(torch.uint8).cpu() * 255"), "classes, which are whole numbers"),
+    Valid(
+        _SAVED.replace('.to("cpu")\n', ".argmax(0).to(torch.uint8)\n").format(value="made.cpu() * 255"),
+        "whole numbers a line before",
+    ),
     Valid(_SAVED.format(value="(made * 255).byte()"), "bytes, which are taken as they are"),
     Valid(_SAVED.format(value="made.numpy() * 255"), "an array, which is not multiplied"),
     Valid(_JITTER.format(cast="(pixels * 255).astype(np.uint8)"), "scaled before the cast"),
@@ -247,6 +253,12 @@ def hard(logits):
 ]
 
 INVALID = [
+    Invalid(
+        _SAVED.format(value="made.sigmoid().cpu() * 255"),
+        at=[("train.py", 12)],
+        fixed=_SAVED.format(value="made.sigmoid().cpu() * 255 / 255"),
+        why="probabilities are floats, whatever they are multiplied by",
+    ),
     Invalid(
         _SAVED.format(value="(made + 1) * 127.5"),
         at=[("train.py", 12)],

@@ -6,6 +6,7 @@ import ast
 from collections.abc import Iterator
 from typing import TYPE_CHECKING, NamedTuple
 
+from ...source.scopes import last_name
 from ..values.tensors import constant
 
 if TYPE_CHECKING:
@@ -18,6 +19,8 @@ _FUNCTIONS = frozenset(
 _CLASSES = frozenset({"torchvision.transforms.ToPILImage", "torchvision.transforms.v2.ToPILImage"})
 _OF_TENSORS = frozenset({"detach", "cpu", "cuda", "to", "sigmoid", "clamp", "clamp_", "unsqueeze", "permute", "data"})
 _LEAVING = frozenset({"numpy", "byte", "uint8", "tolist"})
+_OF_FLOATS = frozenset({"sigmoid", "softmax", "tanh", "float", "half", "double", "rand", "randn", "exp", "sqrt"})
+_VIEWS = frozenset({"detach", "cpu", "cuda", "squeeze", "unsqueeze", "permute", "clone", "clamp", "clamp_", "mean"})
 _LEAST = 100
 
 
@@ -39,6 +42,9 @@ def scaled_twice(module: Module, project: Project) -> Iterator[Scaled]:
         factors = [(other, n) for one, other in sides if isinstance(n := constant(one), (int, float)) and n >= _LEAST]
         if len(factors) != 1 or not _makes_picture(call.func, module, project):
             continue
+        # A mask of whole numbers stays whole under a whole factor, and torchvision takes it as it is.
+        if not isinstance(factors[0][1], float) and not _gives_floats(factors[0][0], module, project):
+            continue
         shown = _as_tensor(factors[0][0], module, project)
         if shown is not None:
             yield Scaled(call, value, shown)
@@ -55,6 +61,30 @@ def _makes_picture(func: ast.expr, module: Module, project: Project) -> bool:
     return bool(made) and all(
         o is not None and isinstance(o.node, ast.Call) and project.external(o.module, o.node.func) in _CLASSES
         for o in made
+    )
+
+
+def _gives_floats(value: ast.expr, module: Module, project: Project, depth: int = 0) -> bool:
+    """Whether what is computed is surely a tensor of floats: by its last operation, through names and views."""
+    if isinstance(value, ast.BinOp):
+        if isinstance(value.op, ast.Div):
+            return True
+        return any(
+            isinstance(constant(side), float) or _gives_floats(side, module, project, depth)
+            for side in (value.left, value.right)
+        )
+    if isinstance(value, ast.Call):
+        name = last_name(value.func)
+        if name in _OF_FLOATS:
+            return True
+        inner = value.func.value if isinstance(value.func, ast.Attribute) and name in _VIEWS else None
+        return inner is not None and _gives_floats(inner, module, project, depth)
+    if not isinstance(value, ast.Name) or depth > 2:
+        return False
+    bindings = project.flow.reaching(module.scope_of(value)).at(value) or ()
+    given = [b.value for b in bindings if b.value is not None and not b.index]
+    return (
+        bool(given) and len(given) == len(bindings) and all(_gives_floats(g, module, project, depth + 1) for g in given)
     )
 
 
