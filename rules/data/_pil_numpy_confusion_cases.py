@@ -354,13 +354,13 @@ INVALID = [
         _FRAME.format(size="target_height, target_width"),
         at=[("train.py", 8)],
         fixed=_FRAME.format(size="target_width, target_height"),
-        confidence=Confidence.MEDIUM,
+        confidence=Confidence.LOW,
         why="the parameters say what they are, and nobody gives them anything else",
     ),
     Invalid(
         _options("options.height, options.width"),
         at=[("frames.py", 9)],
-        confidence=Confidence.MEDIUM,
+        confidence=Confidence.LOW,
         why="options of the command line, given in the wrong order across files",
     ),
     Invalid(

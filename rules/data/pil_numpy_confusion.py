@@ -8,6 +8,7 @@ from collections.abc import Iterator
 from ...analyzer.findings import Confidence, Evidence, Finding, Level
 from ...analyzer.flow.images.clamps import Clamp, exchanged_bounds
 from ...analyzer.flow.images.colours import exchanged_colours
+from ...analyzer.flow.images.extents import Extent
 from ...analyzer.flow.images.mixups import Given, Mixups, Unpacked
 from ...analyzer.graph.graphs import is_test
 from ...analyzer.graph.project import Project
@@ -31,7 +32,7 @@ class PilNumpyConfusion(Rule):
     ``w, h = array.shape[:2]``) whose names are used as they say, calls that are given a size in the other order, and
     coordinates of both axes that are bounded by the other axis' length. Two exchanges that cancel are left alone. Where
     nothing in the code gives them a value, a parameter or an option of the command line that is declared as a height
-    or a width counts as one, at medium confidence. Also reports ``Image.fromarray`` of an image whose channels are
+    or a width counts as one, at low confidence. Also reports ``Image.fromarray`` of an image whose channels are
     still in OpenCV's order, blue first.
 
     Why it is bad
@@ -138,7 +139,7 @@ class PilNumpyConfusion(Rule):
             first.call,
             f"`{module.snippet(first.bound)}` is the {counted}, and bounds the {first.axis.value}",
             evidence=(*first.known.trail, *notes),
-            confidence=Confidence.MEDIUM,
+            confidence=Confidence.LOW if any(c.known.what.named for c in clamps) else Confidence.MEDIUM,
             repair={"kind": "bounds", "places": [module.span(c.bound) for c in clamps]},
         )
 
@@ -150,9 +151,16 @@ class PilNumpyConfusion(Rule):
             place.value,
             f"`{place.name}` wants ({place.order}), and `{module.snippet(place.value)}` is ({order})",
             evidence=(*found.known.trail, module.evidence(place.call, f"`{place.name}` wants {place.order}")),
-            confidence=Confidence.MEDIUM if found.known.what.assumed else Confidence.HIGH,
+            confidence=_confidence(found.known.what),
             repair={"kind": "given"},
         )
+
+
+def _confidence(extent: Extent) -> Confidence:
+    """A name alone makes no finding that is shown by default: an array may have its width first."""
+    if extent.named:
+        return Confidence.LOW
+    return Confidence.MEDIUM if extent.assumed else Confidence.HIGH
 
 
 def _trail(trail: tuple[Evidence, ...], module: Module, statement: ast.stmt) -> tuple[Evidence, ...]:

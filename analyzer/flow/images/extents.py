@@ -32,12 +32,14 @@ W, H, C = Axis.WIDTH, Axis.HEIGHT, Axis.CHANNELS
 class Extent(NamedTuple):
     """A length along one axis, or a size: the lengths along several, in their order.
 
-    ``assumed``: nothing shows what the image is held in, but the way it is read leaves only this.
+    ``assumed``: nothing shows what the image is held in, but the way it is read leaves only this. ``named``: nothing
+    but the name of a parameter or an option says what it counts.
     """
 
     axes: tuple[Axis, ...]
     is_size: bool = False
     assumed: bool = False
+    named: bool = False
 
 
 UNKNOWN: Known[Extent] = Known(Extent((Axis.UNKNOWN,)))
@@ -94,7 +96,7 @@ class Extents(Evaluator[Extent]):
         if not is_one or self.flow.sources(op):
             return None
         step = op.module.evidence(node, f"`{op.text()}` is declared as the {axis.value}: the {what} is called so")
-        return Known(Extent((axis,), False, True), (step,))
+        return Known(Extent((axis,), assumed=True, named=True), (step,))
 
     def _is_parsed(self, options: Operand) -> bool:
         """Whether a value is what ``parse_args()`` gives, on all ways."""
@@ -224,14 +226,15 @@ class Extents(Evaluator[Extent]):
     def _together(self, op: Operand, node: ast.Tuple | ast.List) -> Known[Extent]:
         axes: list[Axis] = []
         trail: tuple = ()
-        assumed = False
+        assumed = named = False
         for element in node.elts:
             known = self.certain(op.sub(element))
             is_length = known is not None and not known.what.is_size
             axes.append(known.what.axes[0] if known is not None and is_length else Axis.UNKNOWN)
             if known is not None and is_length:
-                trail, assumed = trail or known.trail, assumed or known.what.assumed
-        return Known(Extent(tuple(axes), True, assumed), trail)
+                trail = trail or known.trail
+                assumed, named = assumed or known.what.assumed, named or known.what.named
+        return Known(Extent(tuple(axes), True, assumed, named), trail)
 
     def _arithmetic(self, op: Operand, node: ast.BinOp) -> list[Known[Extent]]:
         if not isinstance(node.op, (ast.Add, ast.Sub, ast.Mult, ast.Div, ast.FloorDiv)):
@@ -281,14 +284,14 @@ def _place(known: Known[Extent], place: int) -> Known[Extent]:
     extent = known.what
     if not extent.is_size or not -len(extent.axes) <= place < len(extent.axes):
         return UNKNOWN
-    return Known(Extent((extent.axes[place],), False, extent.assumed), known.trail)
+    return Known(extent._replace(axes=(extent.axes[place],), is_size=False), known.trail)
 
 
 def _sliced(known: Known[Extent], part: slice) -> Known[Extent]:
     extent = known.what
     if not extent.is_size or not extent.axes[part]:
         return UNKNOWN
-    return Known(Extent(extent.axes[part], True, extent.assumed), known.trail)
+    return Known(extent._replace(axes=extent.axes[part], is_size=True), known.trail)
 
 
 def _agreed(known: list[Known[Extent]]) -> Known[Extent]:

@@ -152,7 +152,7 @@ class Mixups:
         if first is None or second is None or first.what.is_size or second.what.is_size:
             return None
         counted = (first.what.axes[0], second.what.axes[0])
-        known = Known(Extent(counted, True, first.what.assumed), first.trail)
+        known = Known(first.what._replace(axes=counted, is_size=True), first.trail)
         return self._misnamed(statement, (statement.targets[0], partner.targets[0]), (0, 1), counted, known, partner)
 
     def _size_of(self, value: ast.expr, count: int) -> Known[Extent] | None:
